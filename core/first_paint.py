@@ -1,0 +1,188 @@
+"""What a page shows before anything has been computed: states of the real runs, kept under their config's key.
+
+python -m core.first_paint        runs them all again and writes models/first_paint/; a test compares
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.diffusion.quality import Entry, Measured, QualityConfig, QualityState
+from core.diffusion.sampling import SAMPLERS, Frame, SamplingConfig, SamplingState
+
+if TYPE_CHECKING:
+    from core.diffusion.learned import DiffusionConfig
+
+FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
+DIGITS = tuple(range(10))
+TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
+
+
+def denoise_scene(model: str) -> SamplingConfig:
+    """The first picture of `diffusion_model.denoise`: sixteen digits, fifty steps of DDIM."""
+    return SamplingConfig(model, "ddim", steps=50, scale=1.5, labels=DIGITS, count=16, seed=0, frames=51)
+
+
+def race_scenes(model: str) -> tuple[SamplingConfig, ...]:
+    """The first picture of `diffusion_model.samplers`: ten digits by each sampler from one noise, ten calls each."""
+    base = SamplingConfig(model, scale=1.5, labels=DIGITS, count=10, seed=0, frames=26)
+    return tuple(replace(base, sampler=name, steps=steps_for(name, 10)) for name in SAMPLERS)
+
+
+def quality_scene(model: str) -> QualityConfig:
+    """The first chart of `diffusion_model.samplers`: the digit model, measured."""
+    budgets = (5, 10, 20, 50)
+    few = tuple(Entry(name, steps_for(name, calls)) for name in SAMPLERS[1:] for calls in budgets)
+    return QualityConfig(model, "mnist", (*few, Entry("ddim", 50, eta=1.0)), count=1000, scale=1.3)
+
+
+def steps_for(sampler: str, calls: int) -> int:
+    """How many steps of a sampler cost at most so many calls of the network (DDPM takes all levels anyway)."""
+    return (calls + 1) // 2 if sampler == "heun" else calls
+
+
+@lru_cache(maxsize=16)
+def sampling(key: str) -> SamplingState | None:
+    """The kept states of a sampling run, or None. Reads arrays and imports no torch."""
+    file = FOLDER / f"{key}.npz"
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as kept:
+        t, calls, signal, sigma = (kept[name] for name in ("t", "calls", "signal", "sigma"))
+        x, x0 = (kept[name].astype(np.float32) for name in ("x", "x0"))
+        whole = bool(kept["whole"])
+    shape = (-1, *[1] * (x0.ndim - 1))
+    # x_t = √ᾱ x̂_0 + √(1−ᾱ) ε̂ gives one of the three; in float64, since √(1−ᾱ) is small near the end
+    noise = ((x[:-1] - signal.reshape(shape) * x0.astype(np.float64)) / sigma.reshape(shape)).astype(np.float32)
+    frames = [
+        Frame(int(t[k]), int(calls[k]), x[k], noise[k], x0[k], *((int(t[k + 1]), x[k + 1]) if whole else (None, None)))
+        for k in range(len(x0))
+    ]
+    return SamplingState((*frames, Frame(0, int(calls[-1]), x[-1], None, None, None, None)), 1, 1, int(calls[-1]))
+
+
+def keep_sampling(config: SamplingConfig) -> Path:
+    """Runs a scene and keeps its states: x and x̂_0, from which ε̂ follows. Returns the file."""
+    from core.diffusion.library import load
+
+    _, schedule, _ = load(config.model)
+    *_, state = config.start()
+    steps = state.frames[:-1]
+    whole = all(now.t_next == after.t for now, after in pairwise(state.frames))
+    levels = [frame.t for frame in state.frames]
+    alpha_bar = schedule.alpha_bar.numpy()[levels[:-1]]
+    dtype = np.float32 if whole else np.float16  # whole runs are worked out to the last digit, others are looked at
+    return _write(
+        config.key,
+        t=np.array(levels),
+        calls=np.array([frame.calls for frame in state.frames]),
+        signal=np.sqrt(alpha_bar),
+        sigma=np.sqrt(1 - alpha_bar),
+        x=np.stack([frame.x for frame in state.frames]).astype(dtype),
+        x0=np.stack([frame.x0 for frame in steps]).astype(dtype),
+        whole=np.array(whole),
+    )
+
+
+@lru_cache(maxsize=16)
+def quality(key: str) -> QualityState | None:
+    """A kept race, or None. Imports no torch."""
+    file = FOLDER / f"{key}.json"
+    if not file.is_file():
+        return None
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    measured = tuple(Measured(Entry(**row.pop("entry")), **row) for row in kept["measured"])
+    return QualityState(measured, kept["floor"], 1, 1)
+
+
+def keep_quality(config: QualityConfig) -> Path:
+    """Measures a race and keeps the table. Returns the file."""
+    *_, state = config.start()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / f"{config.key}.json"
+    table = {"floor": state.floor, "measured": [asdict(m) for m in state.measured], "config": asdict(config)}
+    file.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPicture:
+    """What a training run looked like at its end."""
+
+    steps: int
+    losses: np.ndarray  # (steps,)
+    rate: float  # examples a second
+    seconds: float
+    device: str
+    previews: tuple[tuple[int, np.ndarray], ...]  # (update, what the model drew then: (10, 1, 28, 28) or (500, 2))
+    problem: str | None = None
+
+
+@lru_cache(maxsize=4)
+def training(key: str) -> TrainingPicture | None:
+    """A kept training run, or None. Imports no torch."""
+    file = FOLDER / f"{key}.npz"
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as kept:
+        previews = tuple(zip(kept["preview_steps"].tolist(), kept["previews"].astype(np.float32), strict=True))
+        losses, seconds = kept["losses"], float(kept["seconds"])
+        rate, device = float(kept["rate"]), str(kept["device"])
+    return TrainingPicture(len(losses), losses, rate, seconds, device, previews)
+
+
+def keep_training(config: "DiffusionConfig") -> Path:
+    """Trains, and keeps the losses and the previews, not the weights. Returns the file."""
+    *_, state = config.start()
+    return _write(
+        config.key,
+        losses=state.training.losses.numpy(),
+        seconds=np.array(state.training.seconds),
+        rate=np.array(state.training.rate),
+        device=np.array(state.device),
+        preview_steps=np.array([p.step for p in state.previews]),
+        previews=np.stack([p.x0.numpy() for p in state.previews]).astype(np.float16),
+    )
+
+
+def _write(key: str, **arrays: np.ndarray) -> Path:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / f"{key}.npz"
+    np.savez_compressed(file, **arrays)
+    return file
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs every first paint again, or the kinds that are named, and takes away what belongs to none."""
+    from core.diffusion.learned import DiffusionConfig
+    from core.shipped import key_of_name
+
+    ask = argparse.ArgumentParser(prog="python -m core.first_paint", description=__doc__.splitlines()[0])
+    ask.add_argument("kinds", nargs="*", default=["sampling", "training", "quality"])
+    kinds = ask.parse_args(argv).kinds
+    model = key_of_name("diffusion", "digits")
+    scenes = {
+        "sampling": (keep_sampling, (denoise_scene(model), *race_scenes(model))),
+        "training": (keep_training, (DiffusionConfig.for_images("mnist", TRAINING_STEPS),)),
+        "quality": (keep_quality, (quality_scene(model),)),
+    }
+    expected = {config.key for _, configs in scenes.values() for config in configs}
+    for file in FOLDER.glob("*.*"):
+        if file.stem not in expected:
+            file.unlink()
+    for kind in kinds:
+        keep, configs = scenes[kind]
+        for config in configs:
+            print(keep(config), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,402 @@
+"""Runs that people share: one thread does all heavy work and takes turns among the runs.
+
+A run is an iterator of states that a frozen config starts; it has one job, whoever asks for it. The thread calls
+`next` on one run for about 0.2 s, then on another. Which one: first the runs that are to be stopped, then the short
+ones in rotation, and after every third turn of a short run one turn of a long run, also in rotation. So a short run
+waits for one turn of a long one at most, and a long one keeps at least a quarter of the time however many short ones
+come. Nobody holds the lock while a run works, and a snapshot is an immutable object that is read without any lock.
+
+What a run had learnt is kept in the store under `<key>.kept`: every `checkpoint_seconds`, when it is stopped, when its
+last watcher leaves, and when the runner closes. Whoever asks again goes on from there. A run that fails leaves its last
+checkpoint and the last state that it yielded; the other runs do not notice. If the store takes nothing, the checkpoint
+stays in memory and the job says so in its message.
+"""
+
+import atexit
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core.job import Job, Run, RunConfig, Snapshot
+from core.kept import KEPT, Checkpoint, KeptCheckpoints
+from core.store import ModelStore, StoreError, user_store
+
+__all__ = ["KEPT", "Checkpoint", "Job", "RunConfig", "Runner", "RunnerClosed", "Snapshot", "runner"]
+
+WATCHER_SECONDS = 180.0
+SHORT_TURNS = 3  # turns of short runs for one turn of a long run, while both wait
+_log = logging.getLogger(__name__)
+
+
+class RunnerClosed(RuntimeError):
+    """The runner was closed and takes no more runs."""
+
+
+class Runner:
+    """One daemon thread that owns all heavy work, and the jobs that people asked of it.
+
+    slice_seconds: length of a turn; checkpoint_seconds: between two checkpoints of a run that goes on;
+    watcher_seconds: without a sign of life for so long, a watcher counts as having left;
+    remembered: so many runs that have ended stay in memory, the oldest are forgotten; clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore | None,
+        slice_seconds: float = 0.2,
+        checkpoint_seconds: float = 60.0,
+        *,
+        watcher_seconds: float = WATCHER_SECONDS,
+        remembered: int = 32,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._store = store
+        self._kept = KeptCheckpoints(store)
+        self._slice_seconds = slice_seconds
+        self._checkpoint_seconds = checkpoint_seconds
+        self._watcher_seconds = watcher_seconds
+        self._remembered = remembered
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._runs: dict[str, Run] = {}  # active ones in the order of their last turn, ended ones of their end
+        self._seen: dict[str, float] = {}  # watcher: when it last gave a sign of life
+        self._short_turns = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def ask(self, config: RunConfig, watcher: str, owner: str | None = None) -> Job:
+        """Start a run, join it, go on with one that was stopped or failed, or get a finished one as it is.
+
+        Who starts a run or goes on with it owns it: `owner`, or the watcher if none is named. A model that the store
+        has already is a job that is done, with no state. Raises RunnerClosed after close.
+        """
+        key = config.key
+        stored = self._store is not None and key in self._store
+        with self._changed:
+            if self._closed:
+                raise RunnerClosed("The server is shutting down and takes no more runs.")
+            self._seen[watcher] = self._clock()
+            run = self._runs.get(key)
+            begins = run is None or run.status in ("stopped", "failed")
+            if run is None:
+                run = self._runs[key] = Run(config, owner or watcher)
+            elif run.wish == "stop":  # not stopped yet: it just goes on
+                run.wish, run.owner = None, owner or watcher
+            elif run.status == "done" and not stored and run.state is None:
+                begins = True  # it was in the store and no longer is
+            elif run.status == "done" and not stored and self._store is not None:
+                run.wish = "save"
+            if begins:
+                run.status, run.message, run.detail = "done" if stored else "waiting", None, ""
+                run.owner, run.state = owner or watcher, None if stored else run.state
+            run.watchers.add(watcher)
+            if not run.active:
+                self._to_the_end(run)
+            run.publish()
+            self._forget_absent()
+            self._forget_ended()
+            if self._thread is None and (run.active or run.wish):
+                self._thread = threading.Thread(target=self._work, name="runner", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+        return Job(run)
+
+    def find(self, key: str) -> Job | None:
+        """The job of that key, if it is remembered."""
+        with self._changed:
+            run = self._runs.get(key)
+        return Job(run) if run else None
+
+    def watch(self, key: str, watcher: str) -> Job | None:
+        """Become a watcher of a run that somebody else has asked for; starts nothing. None if there is no such run."""
+        with self._changed:
+            run = self._runs.get(key)
+            if run is None:
+                return None
+            self._seen[watcher] = self._clock()
+            if watcher not in run.watchers:
+                run.watchers.add(watcher)
+                run.publish()
+        return Job(run)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs that are remembered, active or ended."""
+        with self._changed:
+            return tuple(Job(run) for run in self._runs.values())
+
+    def kept(self, key: str) -> dict[str, Any] | None:
+        """The record of the checkpoint that a run would go on from, or None. It has "kept_progress" (0 to 1) if known."""
+        return self._kept.record(key)
+
+    def leave(self, key: str, watcher: str) -> None:
+        """Watch a run no longer. The last one to leave ends it; what it had learnt is kept."""
+        with self._changed:
+            run = self._runs.get(key)
+            if run and watcher in run.watchers:
+                run.watchers.discard(watcher)
+                self._stop_if_deserted(run)
+                run.publish()
+                self._changed.notify_all()
+
+    def stop(self, key: str, watcher: str) -> bool:
+        """End a run and keep what it had learnt; False, and nothing happens, unless it is the owner who asks."""
+        with self._changed:
+            run = self._runs.get(key)
+            if run is None or watcher != run.owner:
+                return False
+            if run.active:
+                run.wish = "stop"
+                self._changed.notify_all()
+            return True
+
+    def seen(self, watcher: str) -> None:
+        """A sign of life from a watcher, for all that it watches."""
+        with self._changed:
+            if watcher in self._seen:
+                self._seen[watcher] = self._clock()
+
+    def close(self, timeout: float = 30.0) -> bool:
+        """Stop all runs after the step that is being made and keep their checkpoints; False if that took too long."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    # Under the lock.
+
+    def _forget_absent(self) -> None:
+        """Watchers without a sign of life have left."""
+        oldest = self._clock() - self._watcher_seconds
+        self._seen = {watcher: seen for watcher, seen in self._seen.items() if seen >= oldest}
+        for run in self._runs.values():
+            if not run.watchers <= self._seen.keys():
+                run.watchers &= self._seen.keys()
+                self._stop_if_deserted(run)
+                run.publish()
+
+    def _stop_if_deserted(self, run: Run) -> None:
+        if run.active and not run.watchers:
+            run.wish = "stop"
+
+    def _forget_ended(self) -> None:
+        ended = [run for run in self._runs.values() if not run.active and not run.wish]
+        for run in ended[: max(0, len(ended) - self._remembered)]:
+            del self._runs[run.key]
+            self._kept.forget(run.key)
+
+    def _choose(self) -> Run | None:
+        """Whose turn it is; the policy is in the module's docstring."""
+        self._forget_absent()
+        for run in self._runs.values():
+            if run.wish:
+                return run
+        short = next((run for run in self._runs.values() if run.active and run.short), None)
+        long = next((run for run in self._runs.values() if run.active and not run.short), None)
+        if short and not (long and self._short_turns >= SHORT_TURNS):
+            self._short_turns += 1
+            return short
+        self._short_turns = 0
+        return long
+
+    def _to_the_end(self, run: Run) -> None:
+        if self._runs.get(run.key) is run:
+            self._runs[run.key] = self._runs.pop(run.key)
+
+    # In the runner's thread, without the lock.
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                run = None
+                while not self._closed and (run := self._choose()) is None:
+                    self._changed.wait()
+                if self._closed:
+                    break
+                self._to_the_end(run)
+            if run.wish == "save":
+                self._save_result(run)
+            elif run.wish == "stop":
+                self._stop(run)
+            else:
+                self._turn(run)
+        for run in list(self._runs.values()):
+            if run.active:
+                run.wish = "stop"
+                self._stop(run)
+            elif run.wish == "save":
+                self._save_result(run)
+
+    def _turn(self, run: Run) -> None:
+        """Let a run make steps until its slice is over, it ends, or somebody wants it stopped."""
+        until = time.perf_counter() + self._slice_seconds
+        while True:
+            began = time.perf_counter()
+            try:
+                if run.iterator is None:
+                    self._start(run)
+                state = next(run.iterator)
+            except StopIteration:
+                self._save_result(run)
+                return
+            except Exception as error:
+                if self._start_anew(run, error):
+                    continue
+                self._fail(run, error)
+                return
+            now = time.perf_counter()
+            run.resumed = False
+            problem = getattr(state, "problem", None)
+            with self._changed:
+                run.seconds += now - began
+                run.unkept = True
+                if problem is None or run.state is None:
+                    run.state = state
+                run.publish()
+            if problem is not None:
+                self._keep(run, state)
+                self._end(run, "failed", problem, str(getattr(state, "detail", "")))
+                return
+            if self._clock() - run.kept_at >= self._checkpoint_seconds:
+                self._keep(run, run.state)
+            if now >= until or run.wish or self._closed:
+                return
+
+    def _start(self, run: Run) -> None:
+        """Begin, or go on from the kept checkpoint; one that cannot be read is told and the run begins anew."""
+        checkpoint, message, detail = None, None, ""
+        run.kept_at, run.unkept, run.resumed, run.ignores_kept = self._clock(), False, False, False
+        try:
+            checkpoint = self._kept.load(run.key)
+        except StoreError as problem:
+            message, detail = problem.code, str(problem)
+        record = checkpoint[1] if checkpoint else {}
+        run.resumed = checkpoint is not None
+        with self._changed:
+            run.status, run.message, run.detail = "running", message, detail
+            run.seconds = float(record.get("kept_seconds", record.get("seconds", 0.0)))
+            run.publish()
+        run.iterator = run.config.start(checkpoint)
+
+    def _start_anew(self, run: Run, error: Exception) -> bool:
+        """Where a checkpoint did not lead to a single state, try once without it; it stays until the next is kept."""
+        if not run.resumed or _kind_of(error) == "out_of_memory":
+            return False
+        _log.warning("The checkpoint of %s could not be used: %s", run.key, error)
+        _close(run.iterator, run.key)
+        run.resumed = False
+        try:
+            run.iterator = run.config.start(None)
+        except Exception as second:
+            _log.warning("Nor could %s begin anew: %s", run.key, second)
+            return False
+        with self._changed:
+            run.ignores_kept, run.seconds = True, 0.0
+            run.message, run.detail = "checkpoint_unusable", f"{type(error).__name__}: {error}"
+            run.publish()
+        return True
+
+    def _keep(self, run: Run, state: Any) -> None:
+        """Keep a state's checkpoint. Never raises: what went wrong becomes the run's message."""
+        run.kept_at = self._clock()
+        checkpoint = getattr(state, "checkpoint", None)
+        if checkpoint is None or not run.unkept:
+            return
+        message, detail = None, ""
+        try:
+            tensors, record = checkpoint()
+            record = {**record, "kept_seconds": run.seconds}
+            if getattr(state, "problem", None) is None:  # else the checkpoint is older than the state
+                record["kept_progress"] = float(state.progress)
+            self._kept.save(run.key, (tensors, record), replace=run.ignores_kept)
+            run.ignores_kept = False
+        except StoreError as problem:
+            message, detail = problem.code, str(problem)
+        except Exception as error:
+            _log.exception("The checkpoint of %s could not be kept", run.key)
+            message, detail = _kind_of(error), f"{type(error).__name__}: {error}"
+        with self._changed:
+            run.unkept, run.message, run.detail = False, message, detail
+            run.publish()
+
+    def _stop(self, run: Run) -> None:
+        """Keep a checkpoint, then stop, unless somebody has asked for the run meanwhile."""
+        self._keep(run, run.state)
+        self._end(run, "stopped", run.message, run.detail, unless_asked=True)
+
+    def _save_result(self, run: Run) -> None:
+        """Put the result of a finished run into the store; if that fails the run is done and its state still has it."""
+        result = getattr(run.state, "result", None)
+        message, detail = None, ""
+        try:
+            if result is not None and self._store is not None:
+                self._store.save(run.key, *result())
+            self._kept.remove(run.key)
+        except StoreError as problem:
+            message, detail = problem.code, str(problem)
+        except Exception as error:
+            _log.exception("The result of %s could not be kept", run.key)
+            message, detail = _kind_of(error), f"{type(error).__name__}: {error}"
+        self._kept.forget(run.key)
+        self._end(run, "done", message, detail)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        kind = _kind_of(error)
+        _log.error("The run %s failed", run.key, exc_info=error)
+        self._end(run, "failed", kind, f"{type(error).__name__}: {error}")
+        error.__traceback__ = None  # its frames hold tensors
+        torch = sys.modules.get("torch")
+        if kind == "out_of_memory" and torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _end(self, run: Run, status: str, message: str | None, detail: str, *, unless_asked: bool = False) -> None:
+        with self._changed:
+            if unless_asked and run.wish is None:
+                return  # somebody came while the checkpoint was written: it goes on
+            iterator, run.iterator = run.iterator, None
+            run.status, run.message, run.detail = status, message, detail
+            run.wish, run.unkept = None, False
+            run.publish()
+            self._to_the_end(run)
+            self._forget_ended()
+        _close(iterator, run.key)
+
+
+_process_lock = threading.Lock()
+_process_runner: Runner | None = None
+
+
+def runner() -> Runner:
+    """The runner of this process, on this person's store; made on the first call and after a close."""
+    global _process_runner
+    with _process_lock:
+        if _process_runner is None or _process_runner.closed:
+            _process_runner = Runner(user_store())
+            atexit.register(_process_runner.close)
+        return _process_runner
+
+
+def _kind_of(error: Exception) -> str:
+    """ "out_of_memory" for what PyTorch raises on a GPU and on the CPU, else "failed"."""
+    text = str(error).lower()
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return "out_of_memory" if memory or "out of memory" in text or "can't allocate memory" in text else "failed"
+
+
+def _close(iterator: Iterator[Any] | None, key: str) -> None:
+    """Let a generator run its clean-up now, in the thread that made its tensors."""
+    try:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+    except Exception:
+        _log.exception("The run %s did not close cleanly", key)

@@ -1,0 +1,24 @@
+"""Finding a model that ships by what it is and what it is called, since its key is a hash."""
+
+from typing import TYPE_CHECKING
+
+from core.store import ModelNotFound, shipped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def key_of_name(kind: str, name: str) -> str:
+    """The key of the model that ships under this name. Raises core.store.ModelNotFound if none does.
+
+    kind: "diffusion" or "classifier"; name: as given to `python -m core.train --name`, such as "digits".
+    """
+    for record in shipped().records():
+        if (record.get("kind"), record.get("name")) == (kind, name):
+            return record["key"]
+    raise ModelNotFound(f"No {kind} model named {name!r} comes with this version.")
+
+
+def find(kind: str, name: str) -> "tuple[dict[str, Tensor], dict]":
+    """Weights and record of the model that ships under this name. Raises core.store.ModelNotFound if none does."""
+    return shipped().load(key_of_name(kind, name))

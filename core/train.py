@@ -1,0 +1,124 @@
+"""Training without a screen: what a teacher runs the night before, and what made the models that ship.
+
+python -m core.train diffusion --dataset mnist --epochs 8
+"""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from core import data, device
+from core.diffusion.learned import IMAGE_SETS, SHAPES, DiffusionConfig, train_diffusion
+from core.kept import KEPT  # as in the app, so that either goes on with what the other began
+from core.neural_network import ClassificationConfig, train_classifier
+from core.store import ModelNotFound, ModelStore, StoreError, user_store
+from core.training import TrainingConfig
+
+
+def diffusion_config(dataset: str, epochs: float, **training: Any) -> DiffusionConfig:
+    """The config for so many passes over a data set; a shape's pass is 100 updates."""
+    if dataset in SHAPES:
+        return DiffusionConfig.for_points(dataset, steps=max(1, round(100 * epochs)), **training)
+    return DiffusionConfig.for_images(dataset, image_steps(dataset, epochs, training), **training)
+
+
+def classifier_config(dataset: str, epochs: float, **training: Any) -> ClassificationConfig:
+    """The config for so many passes over a data set."""
+    training = {"batch_size": 128, "learning_rate": 3e-3, **training}
+    return ClassificationConfig(dataset, TrainingConfig(image_steps(dataset, epochs, training), **training))
+
+
+def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
+    """How many updates so many passes over the training images are."""
+    batch_size = training.get("batch_size", TrainingConfig.batch_size)
+    return max(1, round(epochs * (len(data.images(dataset, "train").labels) // batch_size)))
+
+
+# what can be trained: the data sets it knows, how its config is made, and what trains it
+KINDS = {
+    "diffusion": ((*IMAGE_SETS, *SHAPES), diffusion_config, train_diffusion),
+    "classifier": (IMAGE_SETS, classifier_config, train_classifier),
+}
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line, read and checked."""
+    ask = argparse.ArgumentParser(prog="python -m core.train", description=__doc__.splitlines()[0])
+    ask.add_argument("kind", choices=KINDS)
+    known = sorted({name for names, *_ in KINDS.values() for name in names})
+    ask.add_argument("--dataset", default="mnist", choices=known)
+    ask.add_argument("--epochs", type=float, default=8, help="passes over the data; of a shape, 100 updates each")
+    ask.add_argument("--device", default=None, help="cpu, cuda, mps; default: the best there is")
+    ask.add_argument("--name", default=None, help="a name to find the model by, such as digits")
+    ask.add_argument("--store", type=Path, default=None, help="folder for the model; default: where the app looks")
+    tunable = {field.name for field in fields(TrainingConfig)} - {"steps"}
+    for name in sorted(tunable):
+        kind = type(getattr(TrainingConfig, name))
+        ask.add_argument(f"--{name.replace('_', '-')}", type=kind, help="see core.training.TrainingConfig")
+    a = ask.parse_args(argv)
+    if a.dataset not in KINDS[a.kind][0]:
+        ask.error(f"a {a.kind} is trained on one of: {', '.join(KINDS[a.kind][0])}")
+    if a.epochs <= 0:
+        ask.error("--epochs must be positive")
+    a.training = {name: getattr(a, name) for name in tunable if getattr(a, name) is not None}
+    return a
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Trains, shows a progress bar, and says in its last line where the model is. Ctrl-C keeps what was learnt."""
+    a = arguments(argv)
+    _, make, start = KINDS[a.kind]
+    try:
+        where = device.pick(a.device)
+        config = make(a.dataset, a.epochs, **a.training)
+        store = ModelStore(a.store) if a.store else user_store()
+        return _train(config, start, where, store, a.name)
+    except (data.DataError, StoreError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _train(config: Any, start: Any, where: Any, store: ModelStore, name: str | None) -> int:
+    try:
+        _, record = store.load(config.key)
+        print(f"Trained before ({record['seconds']} s on {record['device']}): {store.folder / config.key}.safetensors")
+        return 0
+    except ModelNotFound:
+        pass
+    try:
+        resume = store.load(config.key + KEPT)
+    except ModelNotFound:
+        resume = None
+    state = None
+    bar = tqdm(total=config.training.steps, initial=resume[1]["step"] if resume else 0, unit="step")
+    try:
+        for state in start(config, device=where, resume=resume):
+            bar.update(state.training.step - bar.n)
+            bar.set_postfix(loss=f"{state.training.losses[-100:].mean():.4f}", per_second=f"{state.training.rate:.0f}")
+    except KeyboardInterrupt:
+        bar.close()
+        if state is None:
+            print("Stopped before the first update; there is nothing to keep.")
+        else:
+            tensors, record = state.checkpoint()
+            store.save(config.key + KEPT, tensors, record)
+            done = f"{record['step']} of {config.training.steps} updates"
+            print(f"Stopped after {done}; the same command goes on from there.")
+        return 130
+    bar.close()
+    if state is None or state.problem:
+        print("The loss ran away; nothing was kept. A lower --learning-rate helps.", file=sys.stderr)
+        return 1
+    tensors, record = state.result()
+    store.save(config.key, tensors, record | ({"name": name} if name else {}))
+    store.remove(config.key + KEPT)
+    print(f"The model is in {store.folder / config.key}.safetensors")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -30,6 +30,11 @@ def denoise_scene(model: str) -> SamplingConfig:
     return SamplingConfig(model, "ddim", steps=50, scale=1.5, labels=DIGITS, count=16, seed=0, frames=51)
 
 
+def road_scene(model: str) -> SamplingConfig:
+    """The small picture of this step on the overview's road."""
+    return SamplingConfig(model, "ddim", steps=50, scale=1.5, labels=DIGITS, count=24, seed=1, frames=17)
+
+
 def race_scenes(model: str) -> tuple[SamplingConfig, ...]:
     """The first picture of `diffusion_model.samplers`: ten digits by each sampler from one noise, ten calls each."""
     base = SamplingConfig(model, scale=1.5, labels=DIGITS, count=10, seed=0, frames=26)
@@ -55,36 +60,31 @@ def sampling(key: str) -> SamplingState | None:
     if not file.is_file():
         return None
     with np.load(file, allow_pickle=False) as kept:
-        t, calls, signal, sigma = (kept[name] for name in ("t", "calls", "signal", "sigma"))
+        t, calls, alpha_bar = (kept[name] for name in ("t", "calls", "alpha_bar"))
         x, x0 = (kept[name].astype(np.float32) for name in ("x", "x0"))
         whole = bool(kept["whole"])
-    shape = (-1, *[1] * (x0.ndim - 1))
+    left = alpha_bar[:-1].reshape(-1, *[1] * (x0.ndim - 1))  # (F−1, 1, …)
     # x_t = √ᾱ x̂_0 + √(1−ᾱ) ε̂ gives one of the three; in float64, since √(1−ᾱ) is small near the end
-    noise = ((x[:-1] - signal.reshape(shape) * x0.astype(np.float64)) / sigma.reshape(shape)).astype(np.float32)
-    frames = [
-        Frame(int(t[k]), int(calls[k]), x[k], noise[k], x0[k], *((int(t[k + 1]), x[k + 1]) if whole else (None, None)))
-        for k in range(len(x0))
-    ]
-    return SamplingState((*frames, Frame(0, int(calls[-1]), x[-1], None, None, None, None)), 1, 1, int(calls[-1]))
+    noise = ((x[:-1] - np.sqrt(left) * x0.astype(np.float64)) / np.sqrt(1 - left)).astype(np.float32)
+    frames = []
+    for k in range(len(x0)):
+        onward = (int(t[k + 1]), float(alpha_bar[k + 1]), x[k + 1]) if whole else ()
+        frames.append(Frame(int(t[k]), float(alpha_bar[k]), int(calls[k]), x[k], noise[k], x0[k], *onward))
+    frames.append(Frame(0, 1.0, int(calls[-1]), x[-1], None, None))
+    return SamplingState(tuple(frames), len(frames) - 1, len(frames) - 1, int(calls[-1]))
 
 
 def keep_sampling(config: SamplingConfig) -> Path:
     """Runs a scene and keeps its states: x and x̂_0, from which ε̂ follows. Returns the file."""
-    from core.diffusion.library import load
-
-    _, schedule, _ = load(config.model)
     *_, state = config.start()
     steps = state.frames[:-1]
     whole = all(now.t_next == after.t for now, after in pairwise(state.frames))
-    levels = [frame.t for frame in state.frames]
-    alpha_bar = schedule.alpha_bar.numpy()[levels[:-1]]
     dtype = np.float32 if whole else np.float16  # whole runs are worked out to the last digit, others are looked at
     return _write(
         config.key,
-        t=np.array(levels),
+        t=np.array([frame.t for frame in state.frames]),
         calls=np.array([frame.calls for frame in state.frames]),
-        signal=np.sqrt(alpha_bar),
-        sigma=np.sqrt(1 - alpha_bar),
+        alpha_bar=np.array([frame.alpha_bar for frame in state.frames]),
         x=np.stack([frame.x for frame in state.frames]).astype(dtype),
         x0=np.stack([frame.x0 for frame in steps]).astype(dtype),
         whole=np.array(whole),
@@ -152,6 +152,14 @@ def keep_training(config: "DiffusionConfig") -> Path:
     )
 
 
+def keep_road(config: SamplingConfig) -> Path:
+    """Runs a scene and keeps it as the small picture of step 9 on the road: uint8, 0 paper and 255 ink."""
+    *_, state = config.start()
+    x = np.stack([frame.x[:, 0] for frame in state.frames])  # (F, N, 28, 28)
+    ink = np.rint((x.clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+    return _write("diffusion_model", road_frames=ink, road_levels=np.array([frame.t for frame in state.frames]))
+
+
 def _write(key: str, **arrays: np.ndarray) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{key}.npz"
@@ -165,15 +173,16 @@ def main(argv: list[str] | None = None) -> int:
     from core.shipped import key_of_name
 
     ask = argparse.ArgumentParser(prog="python -m core.first_paint", description=__doc__.splitlines()[0])
-    ask.add_argument("kinds", nargs="*", default=["sampling", "training", "quality"])
+    ask.add_argument("kinds", nargs="*", default=["sampling", "road", "training", "quality"])
     kinds = ask.parse_args(argv).kinds
     model = key_of_name("diffusion", "digits")
     scenes = {
         "sampling": (keep_sampling, (denoise_scene(model), *race_scenes(model))),
+        "road": (keep_road, (road_scene(model),)),
         "training": (keep_training, (DiffusionConfig.for_images("mnist", TRAINING_STEPS),)),
         "quality": (keep_quality, (quality_scene(model),)),
     }
-    expected = {config.key for _, configs in scenes.values() for config in configs}
+    expected = {"diffusion_model"} | {config.key for _, configs in scenes.values() for config in configs}
     for file in FOLDER.glob("*.*"):
         if file.stem not in expected:
             file.unlink()

@@ -132,7 +132,7 @@ class Runner:
             return tuple(Job(run) for run in self._runs.values())
 
     def kept(self, key: str) -> dict[str, Any] | None:
-        """The record of the checkpoint that a run would go on from, or None. It has "kept_progress" (0 to 1) if known."""
+        """The record of the checkpoint that a run would go on from, with "kept_progress" (0 to 1) if known; or None."""
         return self._kept.record(key)
 
     def leave(self, key: str, watcher: str) -> None:

@@ -11,7 +11,18 @@ from core import data
 from core.device import describe, pick
 from core.shipped import find
 from core.store import DamagedModel, key_of
-from core.training import Batch, Checkpoint, TrainingConfig, TrainingState, finished, seeded, train
+from core.training import (
+    BAD_RECORD,
+    Batch,
+    Checkpoint,
+    TrainingConfig,
+    TrainingState,
+    finished,
+    out_of_memory,
+    restored,
+    seeded,
+    train,
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,9 @@ class Classifier(nn.Module):
 
 
 def classification_loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-    """The mean cross-entropy −log p(y|x) in nats, over images that are each moved by up to two pixels.
+    """The mean cross-entropy −log p(y|x) in nats, over images that are moved together by up to two pixels.
 
-    batch: uint8 images (N, C, H, W) and int64 labels (N,). Moving them teaches that a digit may stand anywhere.
+    batch: uint8 images (N, C, 28, 28) and int64 labels (N,). Moving them teaches that a digit may stand anywhere.
     """
     images, labels = batch
     down, across = (int(v) for v in torch.randint(-2, 3, (2,), generator=generator, device="cpu"))
@@ -131,10 +142,11 @@ def train_classifier(
     """Trains a classifier, one state after every update. Raises core.data.DataError where the data are not to be had."""
     device = device or pick()
     model = seeded(lambda: Classifier(config.network), config.training.seed).to(device)
+    in_words = describe(device)
     images = data.images(config.dataset, "train")
     batch = (images.images.to(device), images.labels.to(device))
     for state in train(model, classification_loss, batch, config.training, resume):
-        yield ClassificationState(state, config, describe(device))
+        yield ClassificationState(state, config, in_words)
 
 
 @torch.no_grad()
@@ -151,11 +163,12 @@ def restore_classifier(weights: dict[str, Tensor], record: dict, device: torch.d
     """A kept classifier in evaluation mode. Raises core.store.DamagedModel where weights and record disagree."""
     try:
         network = record["config"]["network"]
-        model = Classifier(ClassifierConfig(**{**network, "widths": tuple(network["widths"])}))
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError) as error:
+        config = ClassifierConfig(**{**network, "widths": tuple(network["widths"])})
+        return restored(lambda: Classifier(config), weights, device or pick())
+    except BAD_RECORD as error:
+        if out_of_memory(error):
+            raise
         raise DamagedModel("This file holds no classifier that this version can read.") from error
-    return model.to(device or pick()).eval().requires_grad_(False)
 
 
 def pretrained(name: str = "digits", device: torch.device | None = None) -> Classifier:

@@ -4,7 +4,10 @@ python -m core.train diffusion --dataset mnist --epochs 8
 """
 
 import argparse
+import math
+import signal
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,14 @@ from core import data, device
 from core.diffusion.learned import IMAGE_SETS, SHAPES, DiffusionConfig, train_diffusion
 from core.kept import KEPT  # as in the app, so that either goes on with what the other began
 from core.neural_network import ClassificationConfig, train_classifier
-from core.store import ModelNotFound, ModelStore, StoreError, user_store
-from core.training import TrainingConfig
+from core.store import DamagedModel, ModelNotFound, ModelStore, StoreError, user_store
+from core.training import Checkpoint, TrainingConfig, out_of_memory
+
+KEEP_SECONDS = 60.0  # between two checkpoints
+PROBLEMS = {  # by the code of a state's problem
+    "diverged": "The loss ran away; a lower --learning-rate helps.",
+    "out_of_memory": "The device ran out of memory; a smaller --batch-size helps, or --device cpu.",
+}
 
 
 def diffusion_config(dataset: str, epochs: float, **training: Any) -> DiffusionConfig:
@@ -34,7 +43,7 @@ def classifier_config(dataset: str, epochs: float, **training: Any) -> Classific
 
 def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
     """How many updates so many passes over the training images are."""
-    batch_size = training.get("batch_size", TrainingConfig.batch_size)
+    batch_size = max(1, training.get("batch_size", TrainingConfig.batch_size))  # the config refuses 0
     return max(1, round(epochs * (len(data.images(dataset, "train").labels) // batch_size)))
 
 
@@ -62,8 +71,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     a = ask.parse_args(argv)
     if a.dataset not in KINDS[a.kind][0]:
         ask.error(f"a {a.kind} is trained on one of: {', '.join(KINDS[a.kind][0])}")
-    if a.epochs <= 0:
-        ask.error("--epochs must be positive")
+    if not 0 < a.epochs < 1e6:
+        ask.error("--epochs must be a positive number, below a million")
     a.training = {name: getattr(a, name) for name in tunable if getattr(a, name) is not None}
     return a
 
@@ -77,47 +86,80 @@ def main(argv: list[str] | None = None) -> int:
         config = make(a.dataset, a.epochs, **a.training)
         store = ModelStore(a.store) if a.store else user_store()
         return _train(config, start, where, store, a.name)
+    except KeyboardInterrupt:
+        print("Stopped at once; the same command goes on from what was last kept.", file=sys.stderr)
+        return 130
     except (data.DataError, StoreError, ValueError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        print(PROBLEMS["out_of_memory"], file=sys.stderr)
         return 1
 
 
 def _train(config: Any, start: Any, where: Any, store: ModelStore, name: str | None) -> int:
-    try:
-        _, record = store.load(config.key)
+    record = _found(store, config.key)
+    if record is not None:
+        record = record[1]
         print(f"Trained before ({record['seconds']} s on {record['device']}): {store.folder / config.key}.safetensors")
         return 0
-    except ModelNotFound:
-        pass
-    try:
-        resume = store.load(config.key + KEPT)
-    except ModelNotFound:
-        resume = None
-    state = None
-    bar = tqdm(total=config.training.steps, initial=resume[1]["step"] if resume else 0, unit="step")
-    try:
+    resume = _found(store, config.key + KEPT)
+    steps, begun, kept_at = config.training.steps, resume[1]["step"] if resume else 0, -math.inf
+    with _Asked() as asked, tqdm(total=steps, initial=begun, unit="step", mininterval=0.5) as bar:
         for state in start(config, device=where, resume=resume):
+            mean = state.training.losses[-100:].mean()
+            bar.set_postfix(loss=f"{mean:.4f}", per_second=f"{state.training.rate:.0f}", refresh=False)
             bar.update(state.training.step - bar.n)
-            bar.set_postfix(loss=f"{state.training.losses[-100:].mean():.4f}", per_second=f"{state.training.rate:.0f}")
-    except KeyboardInterrupt:
-        bar.close()
-        if state is None:
-            print("Stopped before the first update; there is nothing to keep.")
-        else:
-            tensors, record = state.checkpoint()
-            store.save(config.key + KEPT, tensors, record)
-            done = f"{record['step']} of {config.training.steps} updates"
+            if asked.to_stop or state.problem:
+                break
+            late = time.monotonic() - kept_at > KEEP_SECONDS  # the first at once: a full disk is told before the work
+            if late or state.training.step == steps:
+                store.save(config.key + KEPT, *state.checkpoint())
+                kept_at = time.monotonic()
+    if asked.to_stop or state.problem:
+        tensors, record = state.checkpoint()
+        store.save(config.key + KEPT, tensors, record)
+        done = f"{record['step']} of {steps} updates"
+        if state.problem is None:
             print(f"Stopped after {done}; the same command goes on from there.")
-        return 130
-    bar.close()
-    if state is None or state.problem:
-        print("The loss ran away; nothing was kept. A lower --learning-rate helps.", file=sys.stderr)
+            return 130
+        print(f"{PROBLEMS[state.problem]} What was learnt in {done} is kept.", file=sys.stderr)
         return 1
     tensors, record = state.result()
     store.save(config.key, tensors, record | ({"name": name} if name else {}))
     store.remove(config.key + KEPT)
     print(f"The model is in {store.folder / config.key}.safetensors")
     return 0
+
+
+def _found(store: ModelStore, key: str) -> Checkpoint | None:
+    """What the store has under a key; what cannot be read is told, set aside by the store, and begun anew."""
+    try:
+        return store.load(key)
+    except ModelNotFound:
+        return None
+    except DamagedModel as error:
+        print(f"{error} It was set aside; beginning anew.", file=sys.stderr)
+        return None
+
+
+class _Asked:
+    """Within it, the first Ctrl-C only asks: an update that is cut in two could not be gone on from exactly."""
+
+    to_stop = False
+
+    def __enter__(self) -> "_Asked":
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, *_: Any) -> None:
+        self.to_stop = True
+        signal.signal(signal.SIGINT, self._before)  # a second one does not wait
+
+    def __exit__(self, *_: Any) -> None:
+        signal.signal(signal.SIGINT, self._before)
 
 
 if __name__ == "__main__":

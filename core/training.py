@@ -19,6 +19,19 @@ Batch = tuple[Tensor, ...]  # the same rows of every tensor of the data
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]  # (model, batch, generator) -> a mean over the batch
 Checkpoint = tuple[dict[str, Tensor], dict]  # tensors, and a record of plain data
 
+LIMITS = {  # of the numbers in a TrainingConfig
+    "steps": (1, 10_000_000),
+    "batch_size": (1, 1_000_000),
+    "learning_rate": (0.0, 1_000_000.0),
+    "beta1": (0.0, 0.99999),
+    "beta2": (0.0, 0.999999),
+    "warmup": (0, 10_000_000),
+    "ema_decay": (0.0, 1.0),
+    "seed": (0, 2**40),
+}
+BAD_RECORD = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RuntimeError)  # raise these
+GOOD_EVERY = 50  # updates between two copies of a run to fall back on
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -33,8 +46,14 @@ class TrainingConfig:
     ema_decay: float = 0.999  # memory of the averaged weights, which are the ones used
     seed: int = 0  # of the order of the examples and of every random draw
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a number that makes no sense."""
+        for name, (low, high) in LIMITS.items():
+            if not low <= (value := getattr(self, name)) <= high:  # never true of nan
+                raise ValueError(f"{name} must lie between {low:,} and {high:,}, but it is {value}.")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class TrainingState:
     """What is known after a step. `average`, `weights` and `checkpoint` are valid until the next state is asked for."""
 
@@ -43,7 +62,7 @@ class TrainingState:
     losses: Tensor  # (step,) float32 on the CPU, the loss of every update so far
     rate: float  # examples a second, over the last seconds
     seconds: float  # spent on training, earlier sittings included
-    problem: str | None  # "diverged", or None; after a problem no further state comes
+    problem: str | None  # "diverged", "out_of_memory" or None; after a problem no further state comes
     average: nn.Module  # the model with averaged weights, in evaluation mode
     weights: Callable[[], dict[str, Tensor]]  # copies of the averaged weights
     checkpoint: Callable[[], Checkpoint]  # copies of all that is needed to go on exactly
@@ -65,43 +84,50 @@ def train(
 ) -> Iterator[TrainingState]:
     """Adam on `loss` over random batches of `data`, one state after every update (Kingma and Ba 2015).
 
-    data: tensors with the same first dimension, on the model's device; batches are rows of them, each row once an
-    epoch, in a fresh order. The loss draws from the generator it is given, which lives on the CPU.
-    Ends after config.steps updates, or with a last state whose problem is "diverged" when the loss is no longer finite
-    or has grown tenfold over where it began; that state's weights and checkpoint are the last good ones.
-    Raises ValueError where the data hold no full batch.
+    data: tensors with the same first dimension, on the model's device; batches are rows of them in an order that is
+    fresh in each epoch, where no row comes twice (and those that fill no batch sit out).
+    The loss draws from the generator it is given, which lives on the CPU, and from no other.
+    Ends after config.steps updates, or with a last state that has a problem: "diverged" when the loss is no longer
+    finite or has grown tenfold over where it began, "out_of_memory" when the device has no room for an update. That
+    state's weights and checkpoint are good ones, of at most a hundred updates before.
+    A run that is resumed at its end yields its last state.
+    Raises ValueError where the data hold no full batch, or the checkpoint is of another run.
     """
     count = len(data[0])
     if count < config.batch_size:
         raise ValueError(f"A batch of {config.batch_size} cannot be drawn from {count} examples.")
     run = _Run(model, config)
     if resume is not None:
-        run.restore(resume)
+        try:
+            run.restore(resume)
+        except BAD_RECORD as error:
+            raise ValueError(f"This checkpoint does not fit its run ({type(error).__name__}: {error}).") from error
+        if run.step == config.steps:
+            yield run.state(run.step, 0.0, None)
     recent: deque[tuple[float, int]] = deque(maxlen=50)
-    good = run.checkpoint()
+    good = newer = run.checkpoint()
     while run.step < config.steps:
         began = time.perf_counter()
-        value = run.update(loss, tuple(column[run.rows(count)] for column in data))
-        took = time.perf_counter() - began
-        run.seconds += took
-        recent.append((took, config.batch_size))
-        step, diverged = run.step, run.has_diverged(value)
-        if diverged:
+        problem = None
+        try:
+            value = run.update(loss, tuple(column[run.rows(count)] for column in data))
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            problem = "out_of_memory"
+        else:
+            took = time.perf_counter() - began
+            run.seconds += took
+            recent.append((took, config.batch_size))
+            problem = "diverged" if run.has_diverged(value) else None
+        step = run.step
+        if problem is not None:
+            run.optimizer.zero_grad()  # gives the gradients' memory back
             run.restore(good)
-        elif step % 50 == 0:
-            good = run.checkpoint()
-        yield TrainingState(
-            step=step,
-            steps=config.steps,
-            losses=run.losses[:step],
-            rate=sum(n for _, n in recent) / sum(s for s, _ in recent),
-            seconds=run.seconds,
-            problem="diverged" if diverged else None,
-            average=run.average,
-            weights=run.weights,
-            checkpoint=run.checkpoint,
-        )
-        if diverged:
+        elif step % GOOD_EVERY == 0:  # a loss tells of the weights before its update: only what went on well is good
+            good, newer = newer, run.checkpoint()
+        yield run.state(step, sum(n for _, n in recent) / max(sum(s for s, _ in recent), 1e-9), problem)
+        if problem is not None:
             return
 
 
@@ -119,6 +145,7 @@ class _Run:
         self.step, self.seconds = 0, 0.0
         self.device = next(model.parameters()).device
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64, device=self.device)
+        self._pairs = _floats(self.average), _floats(self.model)  # the tensors themselves, which stay where they are
 
     def rows(self, count: int) -> Tensor:
         """The row numbers of this step's batch: the epoch's own shuffle, from the seed and the epoch alone."""
@@ -148,14 +175,27 @@ class _Run:
     def _follow(self) -> None:
         # a short memory at first, or the random start would stay in the average for thousands of steps
         weight = 1 - min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        mine, theirs = _floats(self.average), _floats(self.model)  # BatchNorm's running means and variances among them
-        torch._foreach_lerp_(mine, theirs, weight)
+        mine, theirs = self._pairs
+        torch._foreach_lerp_(mine, theirs, weight)  # mine + weight · (theirs − mine)
 
     def has_diverged(self, value: float) -> bool:
         if not math.isfinite(value):
             return True
         last = self.losses[max(0, self.step - 20) : self.step].mean().item()
-        return self.step > 20 and last > 10 * max(self.losses[:5].mean().item(), 1e-3)
+        return self.step > 20 and last > 10 * max(self.losses[0].item(), 1e-3)  # the first is before any update
+
+    def state(self, step: int, rate: float, problem: str | None) -> TrainingState:
+        return TrainingState(
+            step=step,
+            steps=self.config.steps,
+            losses=self.losses[:step],
+            rate=rate,
+            seconds=self.seconds,
+            problem=problem,
+            average=self.average,
+            weights=self.weights,
+            checkpoint=self.checkpoint,
+        )
 
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
@@ -190,6 +230,7 @@ class _Run:
 
 
 def _floats(model: nn.Module) -> list[Tensor]:
+    """Weights, and BatchNorm's running means and variances."""
     return [value for value in model.state_dict().values() if value.is_floating_point()]
 
 
@@ -197,11 +238,28 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is how PyTorch says that a processor's memory is full, be it CUDA's, Apple's or the computer's."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A fresh network on the CPU whose first weights come from the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # layers draw their weights from the global generator and take no other
         return build()
+
+
+def restored(build: Callable[[], nn.Module], weights: dict[str, Tensor], device: torch.device) -> nn.Module:
+    """A network with these weights, in evaluation mode. Draws no first weights, and so disturbs nobody's generator.
+
+    Raises RuntimeError where names or shapes disagree.
+    """
+    with torch.device("meta"):  # takes no memory, however large a damaged record says that the network is
+        network = build()
+    network.load_state_dict(weights, assign=True)
+    return network.to(device, torch.float32).eval().requires_grad_(False)
 
 
 def finished(state: TrainingState, kind: str, config: Any, device: str) -> Checkpoint:

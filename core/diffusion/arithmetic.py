@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.diffusion.sampling import Frame, SamplingConfig
-from core.diffusion.schedule import NoiseSchedule
+
+Levels = tuple[int, int]  # t and s: where the step began and where it led
+Left = tuple[float, float]  # ᾱ_t and ᾱ_s
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Row:
     value: float
 
 
-def explain(config: SamplingConfig, schedule: NoiseSchedule, frame: Frame, place: tuple[int, ...]) -> tuple[Row, ...]:
+def explain(config: SamplingConfig, frame: Frame, place: tuple[int, ...]) -> tuple[Row, ...]:
     """The arithmetic of the step that began at `frame`, for the number at `place` in its arrays (N, …).
 
     The last row's value is the number that the step led to. Raises ValueError for the last frame, which leads nowhere.
@@ -32,7 +34,8 @@ def explain(config: SamplingConfig, schedule: NoiseSchedule, frame: Frame, place
         raise ValueError("No step leads on from clean data.")
     x, noise, x0, after = (float(a[place]) for a in (frame.x, frame.noise, frame.x0, frame.x_next))
     t, s = frame.t, frame.t_next
-    signal, sigma = math.sqrt(schedule.alpha_bar[t]), math.sqrt(1 - schedule.alpha_bar[t])
+    left_t, left_s = frame.alpha_bar, frame.alpha_bar_next  # ᾱ_t and ᾱ_s
+    signal, sigma = math.sqrt(left_t), math.sqrt(1 - left_t)
     begin = (
         Row("noise", "noise = denoiser(x, torch.full(", f"ε̂(x_{t}, {t})", noise),
         Row(
@@ -42,44 +45,44 @@ def explain(config: SamplingConfig, schedule: NoiseSchedule, frame: Frame, place
             x0,
         ),
     )
-    return begin + _STEPS[config.sampler](config, schedule, t, s, x, noise, x0, after)
+    return begin + _STEPS[config.sampler](config.eta, (t, s), (left_t, left_s), x, noise, x0, after)
 
 
 def _ddpm(
-    config: SamplingConfig, schedule: NoiseSchedule, t: int, s: int, x: float, noise: float, x0: float, after: float
+    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
 ) -> tuple[Row, ...]:
-    beta, alpha, alpha_bar = schedule.beta.tolist(), schedule.alpha.tolist(), schedule.alpha_bar.tolist()
-    towards_x0 = math.sqrt(alpha_bar[s]) * beta[t] / (1 - alpha_bar[t])
-    towards_x = math.sqrt(alpha[t]) * (1 - alpha_bar[s]) / (1 - alpha_bar[t])
+    left_t, left_s = alpha_bar
+    alpha = left_t / left_s  # α_t, since s is t − 1
+    beta = 1 - alpha
+    towards_x0 = math.sqrt(left_s) * beta / (1 - left_t)
+    towards_x = math.sqrt(alpha) * (1 - left_s) / (1 - left_t)
     mean = towards_x0 * x0 + towards_x * x
     text = f"{_n(towards_x0)} · {_b(x0)} + {_n(towards_x)} · {_b(x)}"
     rows = (Row("mean", "x = towards_x0 * x0 + towards_x * x", text, mean),)
-    variance = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * beta[t]
-    if s == 0:
+    variance = (1 - left_s) / (1 - left_t) * beta
+    if levels[1] == 0:
         return rows
-    text = f"{_n(1 - alpha_bar[s])} / {_n(1 - alpha_bar[t])} · {_n(beta[t])}"
+    text = f"{_n(1 - left_s)} / {_n(1 - left_t)} · {_n(beta)}"
     variance_row = Row("variance", "variance = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * beta[t]", text, variance)
     code = "x = x + math.sqrt(variance) * _normal_like(x, generator)"
     return (*rows, variance_row, _fresh(code, mean, variance, after))
 
 
 def _ddim(
-    config: SamplingConfig, schedule: NoiseSchedule, t: int, s: int, x: float, noise: float, x0: float, after: float
+    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
 ) -> tuple[Row, ...]:
-    alpha_bar = schedule.alpha_bar.tolist()
-    variance = config.eta**2 * (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s])
-    kept = max(1 - alpha_bar[s] - variance, 0.0)
-    mean = math.sqrt(alpha_bar[s]) * x0 + math.sqrt(kept) * noise
-    text = (
-        f"{_n(config.eta)}² · {_n(1 - alpha_bar[s])} / {_n(1 - alpha_bar[t])} · (1 − {_n(alpha_bar[t] / alpha_bar[s])})"
-    )
+    left_t, left_s = alpha_bar
+    variance = eta**2 * (1 - left_s) / (1 - left_t) * (1 - left_t / left_s)
+    kept = max(1 - left_s - variance, 0.0)
+    mean = math.sqrt(left_s) * x0 + math.sqrt(kept) * noise
+    text = f"{_n(eta)}² · {_n(1 - left_s)} / {_n(1 - left_t)} · (1 − {_n(left_t / left_s)})"
     rows = (
         Row("variance", "variance = eta**2 * (1 - alpha_bar[s])", text, variance),
-        Row("kept", "kept = max(1 - alpha_bar[s] - variance, 0.0)", f"{_n(1 - alpha_bar[s])} − {_n(variance)}", kept),
+        Row("kept", "kept = max(1 - alpha_bar[s] - variance, 0.0)", f"{_n(1 - left_s)} − {_n(variance)}", kept),
         Row(
             "mean",
             "x = math.sqrt(alpha_bar[s]) * x0 + math.sqrt(kept) * noise",
-            f"{_n(math.sqrt(alpha_bar[s]))} · {_b(x0)} + {_n(math.sqrt(kept))} · {_b(noise)}",
+            f"{_n(math.sqrt(left_s))} · {_b(x0)} + {_n(math.sqrt(kept))} · {_b(noise)}",
             mean,
         ),
     )
@@ -89,9 +92,9 @@ def _ddim(
 
 
 def _heun(
-    config: SamplingConfig, schedule: NoiseSchedule, t: int, s: int, x: float, noise: float, x0: float, after: float
+    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
 ) -> tuple[Row, ...]:
-    angle_t, angle_s = (math.atan2(math.sqrt(1 - a), math.sqrt(a)) for a in schedule.alpha_bar[[t, s]].tolist())
+    angle_t, angle_s = (math.atan2(math.sqrt(1 - a), math.sqrt(a)) for a in alpha_bar)
     turn = angle_s - angle_t
     slope = math.cos(angle_t) * noise - math.sin(angle_t) * x0
     ahead = x + turn * slope
@@ -104,28 +107,30 @@ def _heun(
         ),
         Row("ahead", "ahead = x + turn * slope", f"{_n(x)} + {_b(turn)} · {_b(slope)}", ahead),
     )
-    if s == 0:
+    if levels[1] == 0:
         return rows
     slope_ahead = 2 * (after - x) / turn - slope
     both = f"{_n(x)} + {_b(turn)} · ({_n(slope)} + {_b(slope_ahead)}) / 2"
     return (
         *rows,
-        Row("slope_ahead", "slope_ahead = math.cos(angle[s])", f"v̂(x_{s}, {s})", slope_ahead),
+        Row("slope_ahead", "slope_ahead = math.cos(angle[s])", f"v̂(x_{levels[1]}, {levels[1]})", slope_ahead),
         Row("both", "ahead = x + turn * (slope + slope_ahead) / 2", both, after),
     )
 
 
 def _dpm_solver_pp(
-    config: SamplingConfig, schedule: NoiseSchedule, t: int, s: int, x: float, noise: float, x0: float, after: float
+    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
 ) -> tuple[Row, ...]:
-    signal, sigma = schedule.alpha_bar.sqrt().tolist(), (1 - schedule.alpha_bar).sqrt().tolist()
-    if s == 0:
+    (signal_t, signal_s), (sigma_t, sigma_s) = (
+        [math.sqrt(v) for v in p] for p in (alpha_bar, [1 - a for a in alpha_bar])
+    )
+    if levels[1] == 0:
         text = f"0 · {_b(x)} + 1 · {_b(x0)}"
         return (Row("step", "x = sigma[s] / sigma[t] * x - signal[s] * math.expm1(-h) * D", text, x0),)
-    h = math.log(signal[s] / sigma[s]) - math.log(signal[t] / sigma[t])
-    shrink, grow = sigma[s] / sigma[t], -signal[s] * math.expm1(-h)
+    h = math.log(signal_s / sigma_s) - math.log(signal_t / sigma_t)
+    shrink, grow = sigma_s / sigma_t, -signal_s * math.expm1(-h)
     direction = (after - shrink * x) / grow
-    text = f"{_n(math.log(signal[s] / sigma[s]))} − {_b(math.log(signal[t] / sigma[t]))}"
+    text = f"{_n(math.log(signal_s / sigma_s))} − {_b(math.log(signal_t / sigma_t))}"
     return (
         Row("h", "h = _log_ratio(signal[s], sigma[s])", text, h),
         Row("direction", "D = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * x0_before", f"D(x̂₀ = {_n(x0)}, …)", direction),

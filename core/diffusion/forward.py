@@ -19,10 +19,11 @@ def signal_and_noise(schedule: NoiseSchedule, t: Tensor, like: Tensor) -> tuple[
     """√ᾱ_t and √(1−ᾱ_t) for each element of a batch, shaped (N, 1, …) to multiply `like` (N, …).
 
     The roots are taken in float64 before the cast: in float32, 1 − ᾱ_t would lose its digits near t = 0.
-    Raises ValueError where a level lies outside the schedule.
+    Raises ValueError where a level on the CPU lies outside the schedule.
     """
-    t = t.to("cpu")
-    if len(t) and (int(t.min()) < 0 or int(t.max()) > schedule.T):
+    if t.device.type == "cpu" and len(t) and (int(t.min()) < 0 or int(t.max()) > schedule.T):  # a look costs a GPU a wait
         raise ValueError(f"Levels must lie in 0..{schedule.T}.")
-    alpha_bar = schedule.alpha_bar[t].reshape(-1, *[1] * (like.ndim - 1))  # (N, 1, …)
-    return alpha_bar.sqrt().to(like), (1 - alpha_bar).sqrt().to(like)
+    place, shape = t.to(like.device), (-1, *[1] * (like.ndim - 1))
+    roots = schedule.alpha_bar.sqrt(), (1 - schedule.alpha_bar).sqrt()  # (T+1,) each
+    signal, sigma = (root.to(like.dtype).to(like.device)[place].reshape(shape) for root in roots)  # (N, 1, …)
+    return signal, sigma

@@ -19,11 +19,24 @@ from core.diffusion.unet import UNet, UNetConfig
 from core.neural_network import to_unit
 from core.shapes import points_along
 from core.store import DamagedModel, key_of
-from core.training import Batch, Checkpoint, Loss, TrainingConfig, TrainingState, finished, seeded, train
+from core.training import (
+    BAD_RECORD,
+    Batch,
+    Checkpoint,
+    Loss,
+    TrainingConfig,
+    TrainingState,
+    finished,
+    out_of_memory,
+    restored,
+    seeded,
+    train,
+)
 
 IMAGE_SETS = ("mnist", "fashion_mnist")
 SHAPES = tuple(data.SHAPES)
 DRAWING = "drawing"
+MOST_LEVELS = 100_000  # of a schedule
 POINTS = 10_000  # points of a shape that a network learns from
 
 
@@ -35,9 +48,11 @@ class ScheduleConfig:
     T: int = 1000  # noise levels
 
     def build(self) -> NoiseSchedule:
-        """Raises ValueError for another kind, or T < 1."""
+        """Raises ValueError for another kind, or T outside 1..100,000."""
         if self.kind not in ("cosine", "linear"):
             raise ValueError(f"A schedule is cosine or linear, not {self.kind!r}.")
+        if not 1 <= self.T <= MOST_LEVELS:
+            raise ValueError(f"A schedule has between 1 and {MOST_LEVELS:,} noise levels, not {self.T}.")
         return NoiseSchedule.cosine(self.T) if self.kind == "cosine" else NoiseSchedule.linear(self.T)
 
 
@@ -63,11 +78,11 @@ class DiffusionConfig:
     ) -> "DiffusionConfig":
         """A point network on a shape, or on what a person drew; `training` are fields of TrainingConfig."""
         training = {"batch_size": 512, **training}
-        return cls(dataset, TrainingConfig(steps, **training), PointNetworkConfig(), strokes=strokes)
+        return cls(dataset, TrainingConfig(steps, **training), PointNetworkConfig(), strokes=_plain(strokes))
 
     @classmethod
     def from_record(cls, record: dict) -> "DiffusionConfig":
-        """The config that `describe` wrote. Raises KeyError or TypeError where the record is no such thing."""
+        """The config that `describe` wrote. Raises one of BAD_RECORD where the record is no such thing."""
         kind = PointNetworkConfig if "dimensions" in record["network"] else UNetConfig
         return cls(
             dataset=record["dataset"],
@@ -75,7 +90,7 @@ class DiffusionConfig:
             network=kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in record["network"].items()}),
             schedule=ScheduleConfig(**record["schedule"]),
             label_dropout=record["label_dropout"],
-            strokes=tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in record["strokes"]),
+            strokes=_plain(record["strokes"]),
         )
 
     def describe(self) -> dict:
@@ -102,7 +117,7 @@ class DiffusionConfig:
         return train_diffusion(self, resume=checkpoint)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Preview:
     """What the model drew after some updates: images (10, C, H, W), one of each class, or points (500, 2)."""
 
@@ -110,7 +125,7 @@ class Preview:
     x0: Tensor  # on the CPU
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DiffusionState:
     """Where the training of a diffusion model stands."""
 
@@ -163,14 +178,24 @@ def denoising_loss(schedule: NoiseSchedule, label_dropout: float) -> Loss:
 
 def build_network(config: UNetConfig | PointNetworkConfig, seed: int) -> nn.Module:
     """A fresh network on the CPU; the same seed gives the same weights."""
-    return seeded(lambda: UNet(config) if isinstance(config, UNetConfig) else PointNetwork(config), seed)
+    return seeded(lambda: _network(config), seed)
+
+
+def _network(config: UNetConfig | PointNetworkConfig) -> nn.Module:
+    return UNet(config) if isinstance(config, UNetConfig) else PointNetwork(config)
+
+
+def _plain(strokes: Any) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Strokes as the config keeps them, so that 0 and 0.0 name the same model."""
+    return tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in strokes)
 
 
 def training_data(config: DiffusionConfig, device: torch.device) -> Batch:
-    """What the model learns from: images (N, 1, 28, 28) uint8 or points (N, 2) float32, and labels (N,), on `device`."""
+    """What the model learns from, on `device`: uint8 images (N, 1, 28, 28) or float32 points (N, 2); labels (N,)."""
     if config.dataset in IMAGE_SETS:
         images = data.images(config.dataset, "train")
-        return images.images.to(device), images.labels.to(device)
+        labels = images.labels if config.network.labels else torch.full_like(images.labels, -1)
+        return images.images.to(device), labels.to(device)
     generator = torch.Generator("cpu").manual_seed(config.training.seed)
     points = draw_points(config.dataset, config.strokes, POINTS, generator)
     return points.float().to(device), torch.full((POINTS,), -1, dtype=torch.int64, device=device)
@@ -197,18 +222,19 @@ def train_diffusion(
     Raises ValueError for settings that make no sense, core.data.DataError where the data are not to be had.
     """
     device = device or pick()
+    in_words = describe(device)
     schedule = config.schedule.build()
     model = build_network(config.network, config.training.seed).to(device)
     batch = training_data(config, device)
     kept = resume[0] if resume else {}
     found = sorted((int(name.split(".")[1]), value) for name, value in kept.items() if name.startswith("preview."))
     previews = tuple(Preview(step, x0) for step, x0 in found)
-    due = set(preview_steps(config.training.steps))
+    due = set(preview_steps(config.training.steps)) - {p.step for p in previews}
     loss = denoising_loss(schedule, config.label_dropout)
     for state in train(model, loss, batch, config.training, resume):
         if state.step in due and state.problem is None:
             previews = (*previews, Preview(state.step, draw_preview(state.average, schedule, config.training.seed)))
-        yield DiffusionState(state, config, previews, describe(device))
+        yield DiffusionState(state, config, previews, in_words)
 
 
 def draw_preview(model: nn.Module, schedule: NoiseSchedule, seed: int) -> Tensor:
@@ -239,11 +265,24 @@ def restore(
 def restore_network(
     weights: dict[str, Tensor], record: dict, device: torch.device | None = None
 ) -> tuple[nn.Module, NoiseSchedule]:
-    """A kept model's network, which predicts v, in evaluation mode, and its schedule."""
+    """A kept model's network, which predicts v, in evaluation mode, and its schedule. Raises as `restore` does."""
     try:
         config = DiffusionConfig.from_record(record["config"])
-        network = build_network(config.network, config.training.seed)
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError) as error:
+        schedule = config.schedule.build()
+        network = restored(lambda: _network(config.network), weights, device or pick())
+        _try_out(network)
+    except BAD_RECORD as error:
+        if out_of_memory(error):
+            raise
         raise DamagedModel("This file holds no diffusion model that this version can read.") from error
-    return network.to(device or pick()).eval().requires_grad_(False), config.schedule.build()
+    return network, schedule
+
+
+@torch.no_grad()
+def _try_out(network: nn.Module) -> None:
+    """Raises one of BAD_RECORD unless the network turns one image or point into another: weights fit more than one."""
+    config, device = network.config, next(network.parameters()).device
+    shape = (config.channels, 28, 28) if isinstance(network, UNet) else (config.dimensions,)
+    x = torch.zeros(1, *shape, device=device)
+    if network(x, torch.ones(1, dtype=torch.int64, device=device)).shape != x.shape:
+        raise ValueError("What comes out has another shape than what went in.")

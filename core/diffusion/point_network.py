@@ -39,7 +39,7 @@ class PointNetwork(nn.Module):
             label = torch.full_like(t, -1)
         label = torch.where(label < 0, self.config.labels, label)  # (N,)
         embedded = self.time(time_embedding(t, self.config.width)) + self.label(label)  # (N, W)
-        h = self.enter(x)  # (N, W)
+        h = self.enter(x.float())  # (N, W)
         for layer in self.layers:
             h = h + layer(F.silu(h + embedded))
         return self.leave(F.silu(h)).float()  # (N, D)

@@ -6,7 +6,6 @@ third thing, v = √ᾱ ε − √(1−ᾱ) x_0, whose variance is about one at 
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from core.diffusion.forward import signal_and_noise
@@ -40,7 +39,6 @@ def from_v(network: Denoiser, schedule: NoiseSchedule) -> Denoiser:
     Follows from the definition of v, since the squares of the two factors add up to one.
     """
 
-    @torch.no_grad()
     def denoiser(x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         signal, sigma = signal_and_noise(schedule, t, x)
         return sigma * x + signal * network(x, t, label).to(x)
@@ -51,7 +49,6 @@ def from_v(network: Denoiser, schedule: NoiseSchedule) -> Denoiser:
 def from_x0(network: Denoiser, schedule: NoiseSchedule) -> Denoiser:
     """A Denoiser from a network (x, t, label) that predicts the clean data x_0."""
 
-    @torch.no_grad()
     def denoiser(x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         return noise_from_x0(schedule, x, t, network(x, t, label).to(x))
 

@@ -61,12 +61,14 @@ class Frame:
     """One step: where it began, what was predicted there, and where it led. Arrays are float32, (N, …)."""
 
     t: int  # the level the step began at; 0 for the last frame, from which no step leads on
+    alpha_bar: float  # ᾱ_t there: the share of the data's variance that is left
     calls: int  # of the network, before this step
     x: np.ndarray
     noise: np.ndarray | None  # ε̂ at x; None in the last frame
     x0: np.ndarray | None  # the x̂_0 that ε̂ implies
-    t_next: int | None
-    x_next: np.ndarray | None
+    t_next: int | None = None
+    alpha_bar_next: float | None = None
+    x_next: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,7 @@ def starting_noise(config: SamplingConfig, record: dict) -> "tuple[Tensor, Tenso
     if not config.labels or not network["labels"]:
         return x, None, generator
     label = torch.tensor(config.labels, dtype=torch.int64, device="cpu")
-    if int(label.max()) >= network["labels"]:
+    if int(label.min()) < 0 or int(label.max()) >= network["labels"]:
         raise ValueError(f"This model knows the labels 0 to {network['labels'] - 1}.")
     return x, label.repeat(config.count // len(label) + 1)[: config.count], generator
 
@@ -181,14 +183,16 @@ def sample(
     steps = total_steps(config, schedule.T)
     keep = set(shown_steps(steps, config.frames))
     states = begin(config, denoiser, schedule, record)
+    alpha_bar = schedule.alpha_bar.tolist()
     before = next(states)
     frames: tuple[Frame, ...] = ()
     for step, state in enumerate(states):
         if step in keep:
             x, noise, x0, x_next = (_array(v) for v in (before.x, state.noise, state.x0, state.x))
-            frames = (*frames, Frame(before.t, before.calls, x, noise, x0, state.t, x_next))
+            t, s = before.t, state.t
+            frames = (*frames, Frame(t, alpha_bar[t], before.calls, x, noise, x0, s, alpha_bar[s], x_next))
         if state.t == 0:
-            frames = (*frames, Frame(0, state.calls, _array(state.x), None, None, None, None))
+            frames = (*frames, Frame(0, 1.0, state.calls, _array(state.x), None, None))
         before = state
         yield SamplingState(frames, step + 1, steps, state.calls)
 

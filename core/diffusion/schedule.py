@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """A noise schedule. Every field is (T+1,), float64, on the CPU; index 0 is clean data, so alpha_bar[0] == 1.
 
@@ -24,16 +24,19 @@ class NoiseSchedule:
     def from_beta(cls, beta: Tensor) -> "NoiseSchedule":
         """The schedule with these noise variances β_1 … β_T, shape (T,), each in (0, 1).
 
-        Raises ValueError for an empty list, or a β outside (0, 1).
+        Raises ValueError for an empty list, a β outside (0, 1), or so much noise that ᾱ_T underflows.
         """
         beta = torch.as_tensor(beta, dtype=torch.float64, device="cpu")  # (T,)
         if beta.ndim != 1 or len(beta) == 0:
             raise ValueError("A schedule needs at least one level, as a list β_1 … β_T.")
-        if not bool(((beta > 0) & (beta < 1)).all()):
-            raise ValueError("Every β must lie strictly between 0 and 1.")
+        if not bool(((beta >= 1e-12) & (beta < 1)).all()):
+            raise ValueError("Every β must be at least 10⁻¹² and less than 1.")
         beta = torch.cat([torch.zeros(1, dtype=torch.float64, device="cpu"), beta])  # (T+1,)
         alpha = 1 - beta
-        return cls(beta, alpha, torch.cumprod(alpha, dim=0))
+        alpha_bar = torch.cumprod(alpha, dim=0)
+        if alpha_bar[-1] < 1e-30:  # samplers divide by its root
+            raise ValueError("So much noise leaves nothing of the data: ᾱ_T must not fall below 10⁻³⁰.")
+        return cls(beta, alpha, alpha_bar)
 
     @classmethod
     def linear(cls, T: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> "NoiseSchedule":

@@ -110,7 +110,7 @@ class UNet(nn.Module):
         label = torch.where(label < 0, self.config.labels, label)  # (N,)
         embedded = F.silu(self.time(time_embedding(t, self.config.embedding // 2)) + self.label(label))  # (N, E)
 
-        h = self.enter(F.pixel_unshuffle(x, self.config.patch))  # (N, C_0, 14, 14)
+        h = self.enter(F.pixel_unshuffle(x.float(), self.config.patch))  # (N, C_0, 14, 14)
         details = []
         for level, block in enumerate(self.down):
             h = block(h if level == 0 else F.avg_pool2d(h, 2, ceil_mode=True), embedded)

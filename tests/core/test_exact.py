@@ -35,14 +35,23 @@ def score_by_autograd(mixture: GaussianMixture, x: torch.Tensor) -> torch.Tensor
     return torch.autograd.grad(mixture.log_prob(x).sum(), x)[0]
 
 
-def test_tweedie():
+def tilted(size: int) -> GaussianMixture:
+    """Three components whose axes lie anywhere. In two dimensions a matrix of axes can be its own transpose."""
+    factor = torch.randn(3, size, size, generator=generator(3), dtype=torch.float64)
+    means = torch.randn(3, size, generator=generator(4), dtype=torch.float64)
+    return GaussianMixture(torch.tensor([0.5, 0.3, 0.2]), means, 0.2 * factor @ factor.mT)
+
+
+@pytest.mark.parametrize("mixture", [MIXTURE, tilted(3), tilted(6)], ids=["2 dimensions", "3", "6"])
+def test_tweedie(mixture):
     """ε = −√(1−ᾱ_t) ∇ log p_t(x), the gradient by autograd through the marginal's own log_prob."""
+    denoiser = MixtureDenoiser(mixture, SCHEDULE)
     t = LEVELS.repeat_interleave(20)
-    x = points_at(t)
-    noise = DENOISER(x, t)
+    x = points_at(t, mixture)
+    noise = denoiser(x, t)
     for level in LEVELS.tolist():
         here = t == level
-        score = score_by_autograd(DENOISER.marginal(level), x[here])
+        score = score_by_autograd(denoiser.marginal(level), x[here])
         torch.testing.assert_close(noise[here], -(1 - SCHEDULE.alpha_bar[level]).sqrt() * score, rtol=1e-8, atol=1e-8)
 
 

@@ -1,0 +1,200 @@
+"""diffusion_model.denoise: a trained model takes the noise out, step by step, and shows its arithmetic."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from core.diffusion.arithmetic import explain
+from core.diffusion.sampling import MOST_IMAGES, Frame, SamplingConfig
+from pages.diffusion_model import common
+from ui import chapter, code, controls, links, player, text
+
+ID = "diffusion_model.denoise"
+SAMPLER = links.choice(f"{ID}.sampler", "ddim", common.SAMPLER_NAMES)
+STEPS = links.whole(f"{ID}.steps", 50, low=1, high=1000)
+ETA = links.real(f"{ID}.eta", 0.0, low=0.0, high=1.0, step=0.05)
+SCALE = links.real(f"{ID}.scale", 1.5, low=0.0, high=10.0, step=0.1)
+LABEL = links.choice(f"{ID}.label", "each", ("each", "none", *(str(d) for d in common.DIGITS)))
+COUNT = links.whole(f"{ID}.count", 16, low=1, high=MOST_IMAGES)
+CLIP = links.flag(f"{ID}.clip", True)
+SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
+FRAME = links.whole(f"{ID}.frame", 400, low=0, high=1000)  # t where the player rests: at 400, noise and digit are seen
+
+
+@st.fragment
+def draw(page: chapter.Chapter) -> None:
+    """The experiment."""
+    known = common.models()
+    MODEL = common.model_setting(ID, known)
+    settings = (MODEL, SAMPLER, STEPS, ETA, SCALE, LABEL, COUNT, CLIP, SEED, FRAME)
+    with page.experiment(ID, settings=settings):
+        config, model = _controls(MODEL, known)
+        runs = common.sampled([config], "denoise")
+        if runs is None:
+            st.caption(text.current().words(f"{ID}.waiting", step=0, steps=config.steps))
+            common.wait()
+            return
+        [run] = runs
+        with st.container(key=f"{ID}.stage" if run.fresh else f"{ID}.stage_stale"):
+            _picture(run, model)
+        if not run.fresh:
+            common.wait()
+
+
+def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[SamplingConfig, common.Model]:
+    """The row of controls; returns what is asked for."""
+    t = text.current()
+    controls.presets(
+        ID,
+        {
+            "few": {SAMPLER: "ddim", STEPS: 3, ETA: 0.0},
+            "fresh": {SAMPLER: "ddim", STEPS: 50, ETA: 1.0},
+            "unguided": {LABEL: "none", SCALE: 0.0},
+            "pushed": {LABEL: "each", SCALE: 8.0},
+            "points": {MODEL: "moons"} if "moons" in known else {COUNT: 64},
+        },
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
+        with st.container(width=190):
+            model = common.model_select(MODEL, known)
+        with st.container(width=170):
+            sampler = controls.select(SAMPLER, look="select")
+        with st.container(width=150):
+            steps = links.value(STEPS) if sampler == "ddpm" else controls.slider(STEPS, high=model.T)
+        if model.labels:
+            with st.container(width=130):
+                label = controls.select(LABEL, look="select")
+            with st.container(width=150):
+                scale = controls.slider(SCALE)
+        else:
+            label, scale = "none", 0.0
+        with st.popover(t.label("control.more"), icon=":material/tune:"):
+            eta = controls.slider(ETA) if sampler == "ddim" else links.value(ETA)
+            count = controls.slider(COUNT) if model.images else common.POINTS
+            clip = controls.toggle(CLIP) if model.images else False
+            seed = controls.seed(SEED)
+    kind = "images" if model.images else "points"
+    config = SamplingConfig(
+        model.key,
+        sampler,
+        steps=model.T if sampler == "ddpm" else steps,
+        eta=eta if sampler == "ddim" else 0.0,
+        scale=scale if label != "none" else 0.0,
+        labels={"each": common.DIGITS, "none": ()}.get(label) if not label.isdigit() else (int(label),),
+        clip=clip,
+        count=count,
+        seed=seed,
+        frames=min(51, player.frames_that_fit(count, kind=kind, tracks=3)),
+    )
+    return config, model
+
+
+def _picture(run: common.Sampled, model: common.Model) -> None:
+    """The player, the sentence under it, and the arithmetic of what was clicked."""
+    t, frames = text.current(), run.state.frames
+    x, noise, x0 = common.stacked(frames)
+    kind = "images" if model.images else "points"
+    predicted = [t.words(f"{ID}.note", t=f.t if f.noise is not None else frames[-2].t) for f in frames]
+    names = [t.words(f"{ID}.track.{name}") for name in ("x", "noise", "x0")]
+    if model.images:
+        tracks = [
+            player.Track("x", names[0], kind, x, **common.GREY, role="data"),
+            player.Track("noise", names[1], kind, noise, -3, 3, palette="signed", role="noise", note=predicted),
+            player.Track("x0", names[2], kind, x0, **common.GREY, role="model", note=predicted),
+        ]
+    else:
+        axes = (t.words(f"{ID}.axis.x"), t.words(f"{ID}.axis.y"))
+        tracks = [
+            player.Track("x", names[0], kind, x, -3, 3, role="data", axes=axes),
+            player.Track("noise", names[1], kind, noise, -4, 4, role="noise", axes=axes, note=predicted, trail=0),
+            player.Track("x0", names[2], kind, x0, -3, 3, role="model", axes=axes, note=predicted, trail=0),
+        ]
+    level = _start_level()
+    start = min(range(len(frames)), key=lambda k: abs(frames[k].t - level))
+    rests = player.player(
+        tracks,
+        [(f.t, f.calls) for f in frames],
+        key=f"{ID}.player",
+        labels=common.player_labels() | {"hint": t.words(f"{ID}.player.hint")},
+        start=start,
+    )
+    links.put(FRAME, frames[rests.frame].t)
+    _sentences(run, frames[rests.frame], model)
+    _arithmetic(run, frames[rests.frame], rests, model)
+
+
+def _start_level() -> int:
+    """The level the player goes to when the page, a link or a reset says so; not the one it was moved to since."""
+    place = f"{ID}.start"
+    version = links.version(FRAME)
+    if place not in st.session_state or st.session_state[place][0] != version:
+        st.session_state[place] = (version, links.value(FRAME))
+    return st.session_state[place][1]
+
+
+def _sentences(run: common.Sampled, frame: Frame, model: common.Model) -> None:
+    """What ran, and where the player rests."""
+    t, config = text.current(), run.config
+    if not run.fresh:
+        shot = run.snapshot
+        step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, config.steps)
+        if shot.status == "failed":
+            words = f"live.message.{shot.message}"
+            text.prose(t.label(words if t.has_label(words) else "live.message.failed"), small=True)
+        else:
+            text.prose(t.words(f"{ID}.waiting", step=step, steps=steps), small=True)
+    ran = {
+        "sampler": links.name_of_choice(SAMPLER.key, config.sampler),
+        "calls": run.state.calls,
+        "count": config.count,
+    }
+    if run.seconds is None:
+        sentence = t.words(f"{ID}.caption.loaded", **ran)
+    else:
+        sentence = t.words(f"{ID}.caption", **ran, seconds=text.number(run.seconds, 2))
+    if frame.t == 0:
+        sentence += " " + t.words(f"{ID}.levels.end", T=model.T)
+    else:
+        signal, sigma = frame.alpha_bar**0.5, (1 - frame.alpha_bar) ** 0.5
+        parts = {"signal": text.number(signal, 3), "noise": text.number(sigma, 3)}
+        sentence += " " + t.words(f"{ID}.levels", t=frame.t, T=model.T, **parts)
+    shown, total = len(run.state.frames), run.state.steps + 1
+    if shown < total:
+        sentence += " " + t.words(f"{ID}.shown", shown=shown, total=total)
+    if config.sampler == "heun":
+        sentence += " " + t.words(f"{ID}.heun")
+    text.prose(sentence)
+
+
+def _arithmetic(run: common.Sampled, frame: Frame, rests: player.PlayerState, model: common.Model) -> None:
+    """The step from this frame, worked out for the pixel or particle that was clicked."""
+    t = text.current()
+    with st.container(key=f"{ID}.arithmetic"):
+        item = 0 if rests.item is None else min(rests.item, run.config.count - 1)
+        row, column = rests.pixel or (14, 14)
+        if frame.t_next is None:
+            text.prose(t.words(f"{ID}.arithmetic.last"), small=True)
+            return
+        place = (item, 0, row, column) if model.images else (item, 0)
+        rows = explain(run.config, frame, place)
+        levels = {"t": frame.t, "s": frame.t_next}
+        if model.images:
+            title = t.words(f"{ID}.arithmetic.pixel", item=item + 1, row=row + 1, column=column + 1, **levels)
+        else:
+            title = t.words(f"{ID}.arithmetic.particle", item=item + 1, axis=t.words(f"{ID}.axis.x"), **levels)
+        st.markdown(f"**{t.words(f'{ID}.arithmetic.title')}** · {title}")
+        heads = "".join(
+            f"<th>{html.escape(t.words(f'{ID}.arithmetic.{h}'))}</th>" for h in ("code", "numbers", "value")
+        )
+        body = "".join(
+            f"<tr><td><code>{html.escape(r.code)}</code><small>{text.plain(t.words(f'{ID}.arithmetic.{r.name}'))}</small>"
+            f"</td><td>{html.escape(r.numbers)}</td><td>{html.escape(text.number(r.value, 4))}</td></tr>"
+            for r in rows
+        )
+        st.html(f'<table class="arithmetic"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')
+        with st.expander(t.label("code.title"), icon=":material/code:"):
+            st.caption("`core/diffusion/samplers.py`")
+            names = ["_predict", run.config.sampler]
+            code.show(code.read("core/diffusion/samplers.py", names), tuple(r.code for r in rows))

@@ -1,0 +1,136 @@
+"""A running app and a real browser for the tests in this folder.
+
+`serve(script)` starts Streamlit on a free loopback port (once for each script) and gives its address.
+`visit(url, …)` opens a page in a fresh context; when the test ends it fails on errors in the console, uncaught script
+errors and requests to any other host.
+
+Where Debian's chromium is missing these tests are skipped, in continuous integration (CI=true) they fail.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium")
+        pytest.skip(f"{CHROMIUM} is missing")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
+    started: dict[Path, tuple[subprocess.Popen, str]] = {}
+    home = tmp_path_factory.mktemp("home")
+
+    def start(script: Path) -> str:
+        if script not in started:
+            log = home / f"{script.stem}.log"
+            started[script] = _start(script, home, log)
+        return started[script][1]
+
+    yield start
+    for server, _ in started.values():
+        os.killpg(server.pid, signal.SIGTERM)
+    for server, _ in started.values():
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _start(script: Path, home: Path, log: Path) -> tuple[subprocess.Popen, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    place = {"PYTHONPATH": str(ROOT), "TEN_STEPS_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | place, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    base = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{base}/_stcore/health", timeout=5):
+                return server, base
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.2)
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    contexts, wrong = [], []
+
+    def open_page(url: str, *, width: int = 1366, height: int = 768, theme: str = "light", **context) -> Page:
+        options = {"locale": "en-US"} | context
+        fresh = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme, **options)
+        contexts.append(fresh)
+        page = fresh.new_page()
+        page.set_default_timeout(20_000)
+        base = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+
+        def said(message) -> None:
+            # on a deep link Streamlit's own client first probes <page>/_stcore/…, which answers 404: no fault
+            if message.type == "error" and "Failed to load resource" not in message.text:
+                wrong.append(f"console: {message.text}")
+
+        def asked(request) -> None:
+            if request.url.startswith("http") and not request.url.startswith(base):
+                wrong.append(f"asks another host: {request.url}")
+
+        page.on("console", said)
+        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+        page.on("request", asked)
+        page.goto(url)
+        page.wait_for_selector(AT_REST, timeout=60_000)
+        return page
+
+    yield open_page
+    for fresh in contexts:
+        fresh.close()
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def at_rest() -> Callable[[Page], None]:
+    """Waits until the page's script has finished running."""
+    return lambda page: page.wait_for_selector(AT_REST, timeout=60_000)

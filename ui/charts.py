@@ -1,0 +1,146 @@
+"""Charts of up to about 500 marks that change on a click. What moves is a canvas component's.
+
+    chart = charts.line("model", steps, losses, charts.Axis("Step"), charts.Axis("Loss", log=True))
+    chart = charts.curves([charts.Curve("exact", xs, ys, "Theory"), charts.Curve("model", xs2, ys2, "DDIM")], x, y)
+    charts.show(chart, key="diffusion_model.samplers.quality")
+
+Axes are named, with a unit; domains are fixed by the caller or by the data, since any change of a chart's shape resets
+it. A role gives a curve its colour and its dash (ui/colours.py); several curves of one role are told apart by shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ui import colours
+
+MOST = 500  # marks of one chart; longer curves are thinned evenly
+HEIGHT = 300  # pixels
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named curve: `role` for its colour, x and y of equal length, `points` to mark each value.
+
+    `low` and `high`, where given, are the ends of a vertical bar at each value, such as a spread over seeds.
+    """
+
+    role: str
+    x: Sequence[float]
+    y: Sequence[float]
+    name: str
+    points: bool = False
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its name with its unit, its ends (None: those of the data), and whether it is logarithmic."""
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    ticks: int = 5
+
+
+def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> Any:
+    """An Altair chart of the curves; values that are not finite are left out. Empty curves give empty axes."""
+    import altair as alt
+
+    rows = [row for number, line in enumerate(lines) for row in _rows(line, number, max(1, MOST // max(1, len(lines))))]
+    names = [line.name for line in lines]
+    colour = alt.Color(
+        "name:N",
+        scale=alt.Scale(domain=names, range=[colours.mark(line.role) for line in lines]),
+        legend=alt.Legend(title=None, orient="top", symbolStrokeWidth=2.5) if len(lines) > 1 else None,
+    )
+    seen: dict[str, int] = {}
+    dashes, shapes = [], []
+    for line in lines:
+        place = seen[line.role] = seen.get(line.role, -1) + 1
+        dashes.append(list(colours.ROLES[line.role].dash) if place == 0 else [4 + 3 * place, 3])
+        shapes.append(SHAPES[place % len(SHAPES)])
+    dash = alt.StrokeDash("name:N", scale=alt.Scale(domain=names, range=[d or [1, 0] for d in dashes]), legend=None)
+    shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=shapes), legend=None)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("x:Q", title=x.name, scale=_scale(alt, x), axis=_axis(alt, x)),
+        color=colour,
+        tooltip=[
+            alt.Tooltip("name:N", title=" "),
+            alt.Tooltip("x:Q", title=x.name, format=".4~g"),
+            alt.Tooltip("y:Q", title=y.name, format=".4~g"),
+        ],
+    )
+    up = alt.Y("y:Q", title=y.name, scale=_scale(alt, y), axis=_axis(alt, y))
+    layers = [base.mark_line(strokeWidth=2.5, clip=True).encode(y=up, strokeDash=dash)]
+    if any(line.points for line in lines):
+        marked = base.transform_filter("datum.marked").mark_point(size=70, filled=True, opacity=1, clip=True)
+        layers.append(marked.encode(y=up, shape=shape))
+    if any(line.low is not None for line in lines):
+        bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5, clip=True)
+        layers.append(bars.encode(y=alt.Y("low:Q", scale=_scale(alt, y), title=y.name), y2="high:Q"))
+    return _dressed(alt.layer(*layers), height)
+
+
+def line(role: str, x_values: Sequence[float], y_values: Sequence[float], x: Axis, y: Axis, **options: Any) -> Any:
+    """A chart of one curve."""
+    return curves([Curve(role, x_values, y_values, y.name)], x, y, **options)
+
+
+def show(chart: Any, *, key: str) -> None:
+    """Draw a chart across the width of where it stands."""
+    import streamlit as st
+
+    st.altair_chart(chart, width="stretch", theme=None, key=key)
+
+
+def thin(count: int, most: int = MOST) -> np.ndarray:
+    """Indices of at most `most` of `count` values, evenly spread, first and last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)) if count else np.arange(0)
+
+
+def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:
+    x, y = np.asarray(line.x, float), np.asarray(line.y, float)
+    if x.shape != y.shape or x.ndim != 1:
+        raise ValueError(f"the curve {line.name!r} needs x and y of one equal length; they have {x.shape} and {y.shape}")
+    keep = thin(len(x), most)
+    keep = keep[np.isfinite(x[keep]) & np.isfinite(y[keep])]
+    rows = [{"name": line.name, "x": x[i], "y": y[i], "marked": line.points, "order": order} for i in keep]
+    if line.low is not None and line.high is not None:
+        for row, i in zip(rows, keep, strict=True):
+            row |= {"low": float(line.low[i]), "high": float(line.high[i])}
+    return rows
+
+
+def _scale(alt: Any, axis: Axis) -> Any:
+    kind = {"type": "log"} if axis.log else {"zero": False}
+    if axis.low is None or axis.high is None:
+        return alt.Scale(nice=True, **kind)
+    return alt.Scale(domain=[axis.low, axis.high], nice=False, **kind)
+
+
+def _axis(alt: Any, axis: Axis) -> Any:
+    return alt.Axis(tickCount=axis.ticks, format="~s" if not axis.log else "~g", labelFlush=True)
+
+
+def _dressed(chart: Any, height: int) -> Any:
+    """The same sizes and colours for every chart, in this session's theme."""
+    ink, muted = colours.surface("ink"), colours.surface("muted")
+    font = "system-ui, -apple-system, 'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR', sans-serif"
+    return (
+        chart.properties(height=height, background="transparent")
+        .configure(font=font, padding={"left": 4, "right": 12, "top": 4, "bottom": 4})
+        .configure_view(stroke=None, fill=colours.surface("canvas"))
+        .configure_axis(
+            labelColor=muted, titleColor=muted, labelFontSize=12, titleFontSize=13, titleFontWeight="normal",
+            gridColor=ink, gridOpacity=0.08, domainColor=ink, domainOpacity=0.28, tickColor=ink, tickOpacity=0.28,
+        )
+        .configure_legend(labelColor=ink, labelFontSize=13, symbolSize=120)
+    )  # fmt: skip

@@ -1,0 +1,338 @@
+"""Every setting of every experiment in a link, and the one place that reads and writes links.
+
+A page declares its settings once, at its top, and hands them to the experiment that they belong to:
+
+    STEPS = links.whole("diffusion_model.denoise.steps", 10, low=1, high=1000)
+    ETA = links.real("diffusion_model.denoise.eta", 0.0, low=0.0, high=1.0, step=0.1)
+    SAMPLER = links.choice("diffusion_model.denoise.sampler", "ddim", ("ddpm", "ddim", "heun", "dpm"))
+    TRACE = links.flag("diffusion_model.denoise.trace", False)
+    DIGITS = links.several("diffusion_model.denoise.digits", ("3",), tuple("0123456789"))
+    RANGE = links.span("normal.interval.ends", (-1.0, 1.0), low=-5.0, high=5.0, step=0.1)
+    SHAPE = links.points("diffusion_model.train.points", low=-3.0, high=3.0)       canvas: an (N, 2) tuple of pairs
+    INK = links.strokes("guidance.edit.ink")                                       canvas: strokes of points in 0..1
+
+and then uses ui/controls.py: `steps = controls.slider(STEPS)`. A canvas component's setting has no widget: read it with
+`links.value(SHAPE)` and `links.version(SHAPE)` (grows when a link or reset changed it, so that the canvas takes the new
+one), and say what was drawn with `links.put(SHAPE, points)`.
+
+The key of a setting is its widget's key, its name in the URL and, in the page's Markdown, the section of its label.
+Values in a URL are the same in every language. A value that is out of range is clamped, nonsense is replaced by the
+default, and either way `problems()` has a sentence about it. `ui/chapter.py` calls `enter` and `leave`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from ui import packing, text
+
+VALUES = "links.values"  # what each setting of the page is now, hidden ones too
+PENDING = "links.pending"  # what the link asked for and nobody has read yet, as text
+PROBLEMS = "links.problems"  # (setting's key, code, values) to be said
+VERSIONS = "links.versions"
+SEEN = "links.seen"  # query strings of this page that need not be read again
+ADDRESS = "links.address"  # what this page's experiments have written into the address bar
+PAGE = "links.page"
+MAX_TEXT = 4_000  # characters of one value that are looked at
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that a person can set. `kind`: whole, real, choice, flag, several, span, points, strokes."""
+
+    key: str
+    kind: str
+    default: object
+    choices: tuple[str | int, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 1.0
+
+    @property
+    def experiment(self) -> str:
+        """Id of the experiment that the setting belongs to: the first two parts of its key."""
+        return ".".join(self.key.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a link or a widget that had to be put right: a label's name under `links.problem` and its values."""
+
+    key: str
+    code: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def whole(key: str, default: int, *, low: int, high: int, step: int = 1) -> Setting:
+    """A whole number from low to high."""
+    return Setting(key, "whole", default, low=low, high=high, step=step)
+
+
+def real(key: str, default: float, *, low: float, high: float, step: float) -> Setting:
+    """A number from low to high."""
+    return Setting(key, "real", float(default), low=low, high=high, step=step)
+
+
+def choice(key: str, default: str | int, choices: tuple[str | int, ...]) -> Setting:
+    """One of a few names, which are never translated."""
+    return Setting(key, "choice", default, tuple(choices))
+
+
+def flag(key: str, default: bool = False) -> Setting:
+    """Yes or no."""
+    return Setting(key, "flag", default)
+
+
+def several(key: str, default: tuple[str | int, ...], choices: tuple[str | int, ...]) -> Setting:
+    """Any number of a few names, in the order of the choices."""
+    return Setting(key, "several", tuple(default), tuple(choices))
+
+
+def span(key: str, default: tuple[float, float], *, low: float, high: float, step: float) -> Setting:
+    """Two numbers, the lower first."""
+    return Setting(key, "span", (float(default[0]), float(default[1])), low=low, high=high, step=step)
+
+
+def points(key: str, default: tuple = (), *, low: float, high: float) -> Setting:
+    """Points of a plane, a tuple of (x, y), both from low to high. 16 bits each in a link."""
+    return Setting(key, "points", tuple(default), low=low, high=high)
+
+
+def strokes(key: str, default: tuple = ()) -> Setting:
+    """What was drawn: a tuple of strokes, each a tuple of (x, y) from 0 to 1. 8 bits each in a link."""
+    return Setting(key, "strokes", tuple(default), low=0.0, high=1.0)
+
+
+# ---- text <-> values -----------------------------------------------------------------------------------------------
+
+
+def encode(setting: Setting, value: object) -> str:
+    """The value as it stands in a link."""
+    match setting.kind:
+        case "flag":
+            return "1" if value else "0"
+        case "several":
+            return "-".join(str(v) for v in value)
+        case "span":
+            return "_".join(_short(v) for v in value)
+        case "points":
+            return packing.pack_points(value, setting.low, setting.high)
+        case "strokes":
+            return packing.pack_strokes(value)
+        case "real":
+            return _short(value)
+        case _:
+            return str(value)
+
+
+def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
+    """(value, problem code or None) for a text from a link. Never raises: nonsense gives the default."""
+    asked = asked[:MAX_TEXT].strip()
+    try:
+        match setting.kind:
+            case "flag":
+                known = {"1": True, "0": False, "true": True, "false": False}
+                return known[asked.lower()], None
+            case "choice":
+                return {str(c): c for c in setting.choices}[asked], None
+            case "several":
+                named = {str(c): c for c in setting.choices}
+                parts = [p for p in asked.split("-") if p]
+                kept = tuple(c for c in setting.choices if str(c) in parts)
+                return kept, None if all(p in named for p in parts) else "dropped"
+            case "points":
+                return packing.unpack_points(asked, setting.low, setting.high), None
+            case "strokes":
+                return packing.unpack_strokes(asked), None
+            case "span":
+                lower, upper = (_number(p) for p in asked.split("_"))
+                return clamp(setting, (lower, upper))
+            case _:
+                return clamp(setting, _number(asked))
+    except (ValueError, KeyError, OverflowError):
+        return setting.default, "nonsense"
+
+
+def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
+    """(the nearest value that is allowed, "clamped" if it is another, else None)."""
+    match setting.kind:
+        case "whole":
+            inside = min(max(value, setting.low), setting.high)
+            inside = int(setting.low + round((inside - setting.low) / setting.step) * setting.step)
+            inside = inside if inside <= setting.high else int(inside - setting.step)
+            return inside, None if inside == value else "clamped"
+        case "real":
+            inside = float(min(max(value, setting.low), setting.high))
+            return inside, None if inside == value else "clamped"
+        case "span":
+            ends = sorted(float(min(max(v, setting.low), setting.high)) for v in value)
+            return tuple(ends), None if tuple(ends) == tuple(value) else "clamped"
+        case "choice":
+            return (value, None) if value in setting.choices else (setting.default, "unknown")
+        case "several":
+            kept = tuple(c for c in setting.choices if c in value)
+            return kept, None if len(kept) == len(value) else "dropped"
+        case _:
+            return value, None
+
+
+def _number(asked: str) -> float:
+    number = float(asked)
+    if not math.isfinite(number):
+        raise ValueError(asked)
+    return number
+
+
+def _short(value: float) -> str:
+    return f"{float(value):.6g}"
+
+
+# ---- the state of this session --------------------------------------------------------------------------------------
+
+
+def arrive(page_id: str) -> None:
+    """Called by the shell before a page runs: forgets the page that was left, takes what the link asks for."""
+    state = st.session_state
+    incoming = {k: st.query_params[k] for k in st.query_params if k.startswith(page_id + ".")}
+    fingerprint = urlencode(sorted(incoming.items()))
+    moved = state.get(PAGE) != page_id
+    if not moved and fingerprint in state[SEEN]:
+        return
+    if moved:
+        left = state.get(PAGE)
+        for key in [k for k in state if left and str(k).startswith(left + ".")]:
+            del state[key]
+        state[PAGE], state[SEEN], state[VALUES], state[PROBLEMS] = page_id, set(), {}, []
+        state[ADDRESS] = {}
+    else:  # the address was changed in place: what it names is set, the rest goes back to where it started
+        for key in list(state[VALUES]):
+            state[VERSIONS][key] = state[VERSIONS].get(key, 0) + 1
+            state.pop(key, None)
+        state[VALUES], state[PROBLEMS] = {}, []
+    state[SEEN].add(fingerprint)
+    state.setdefault(VERSIONS, {})
+    state[PENDING] = incoming
+
+
+def value(setting: Setting) -> object:
+    """What the setting is now: what was set last, else what the link asked for, else its default."""
+    values = _store(VALUES)
+    if setting.key not in values:
+        asked = _store(PENDING).pop(setting.key, None)
+        if asked is None:
+            values[setting.key] = setting.default
+        else:
+            values[setting.key], problem = decode(setting, asked)
+            if problem:
+                _say(setting, problem, asked)
+            _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
+    return values[setting.key]
+
+
+def put(setting: Setting, new: object) -> None:
+    """Set it from code: what was drawn on a canvas, a preset. A widget of it takes the value on the next run."""
+    inside, problem = clamp(setting, new)
+    if problem:
+        _say(setting, problem, str(new))
+    _store(VALUES)[setting.key] = inside
+
+
+def put_all(new: Mapping[Setting, object]) -> None:
+    """Set several at once, as a preset's callback does, their widgets included."""
+    for setting, wished in new.items():
+        put(setting, wished)
+        st.session_state.pop(setting.key, None)
+        _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
+
+
+def reset(settings: tuple[Setting, ...]) -> None:
+    """Back to the defaults; a callback, so it runs before any widget exists."""
+    keys = {s.key for s in settings}
+    st.session_state[PROBLEMS] = [p for p in _store(PROBLEMS, list) if p.key not in keys]
+    put_all({s: s.default for s in settings})
+
+
+def version(setting: Setting) -> int:
+    """Grows whenever a link, a preset or a reset changed the setting; a canvas starts anew when it does."""
+    value(setting)
+    return _store(VERSIONS).get(setting.key, 0)
+
+
+def within(setting: Setting, **bounds: object) -> Setting:
+    """The setting with other bounds or choices, as they follow from another setting just now; its value is clamped."""
+    narrowed = replace(setting, **bounds)
+    now = value(setting)
+    inside, problem = clamp(narrowed, now)
+    if problem:
+        _say(narrowed, problem, str(now))
+        _store(VALUES)[setting.key] = inside
+    return narrowed
+
+
+def query(settings: tuple[Setting, ...], *, only_changed: bool) -> dict[str, str]:
+    """Settings as a query, keys in order; `only_changed` leaves out what stands at its default."""
+    pairs = ((s.key, encode(s, value(s)), encode(s, s.default)) for s in settings)
+    return {key: now for key, now, default in pairs if now != default or not only_changed}
+
+
+def published(prefix: str, shown: Mapping[str, str]) -> None:
+    """Remember what an experiment has written into the address bar, so that it is not read as a new wish."""
+    known = _store(ADDRESS)
+    for key in [k for k in known if k.startswith(prefix + ".")]:
+        del known[key]
+    known.update(shown)
+    page_id = st.session_state.get(PAGE, "")
+    mine = {k: v for k, v in known.items() if k.startswith(page_id + ".")}
+    _store(SEEN, set).add(urlencode(sorted(mine.items())))
+
+
+def problems(experiment: str) -> list[str]:
+    """One sentence for each thing that had to be put right in this experiment, in the session's language."""
+    t = text.current()
+    mine = [p for p in _store(PROBLEMS, list) if p.key.startswith(experiment + ".")]
+    return [t.label(f"links.{p.code}", name=name_of(p.key), **dict(p.values)) for p in dict.fromkeys(mine)]
+
+
+def settled(experiment: str) -> None:
+    """Forget the problems of an experiment; they were said, and something was set since."""
+    rest = [p for p in _store(PROBLEMS, list) if not p.key.startswith(experiment + ".")]
+    st.session_state[PROBLEMS] = rest
+
+
+def name_of(key: str) -> str:
+    """The label of a setting: the page's section of that name, else `setting.<last part>` of ui.toml."""
+    t = text.current()
+    return t.words(key) if t.has(key) else t.label(f"setting.{key.rpartition('.')[2]}")
+
+
+def name_of_choice(key: str, option: str | int) -> str:
+    """The label of a choice: section `<key>.<choice>`, else `choice.<choice>` of ui.toml, else the choice itself."""
+    t = text.current()
+    if t.has(f"{key}.{option}"):
+        return t.words(f"{key}.{option}")
+    return t.label(f"choice.{option}") if t.has_label(f"choice.{option}") else str(option)
+
+
+def _say(setting: Setting, code: str, asked: str) -> None:
+    """Note a problem. Only numbers are repeated: a link's text is a stranger's."""
+    values: tuple[tuple[str, str], ...] = ()
+    if code == "clamped" and setting.kind in ("whole", "real"):
+        used = clamp(setting, _number(asked))[0]
+        values = tuple((n, text.number(v, 6)) for n, v in (("low", setting.low), ("high", setting.high), ("used", used)))
+    elif code == "clamped":
+        code, values = "clamped_span", tuple((n, text.number(v, 6)) for n, v in (("low", setting.low), ("high", setting.high)))
+    elif code in ("unknown", "nonsense"):
+        code = "default"
+    said = _store(PROBLEMS, list)
+    said.append(Problem(setting.key, code, values))
+
+
+def _store(name: str, kind: type = dict):
+    if name not in st.session_state:
+        st.session_state[name] = kind()
+    return st.session_state[name]

@@ -1,0 +1,153 @@
+"""A run, watched: its state as it grows, and *start*, *leave*, *stop* and *continue*.
+
+    def draw(snapshot):                     # snapshot: core.jobs.Snapshot or None (nothing was started yet)
+        ...                                 # charts of snapshot.state; called every `every` seconds while it runs
+    live.watch("diffusion_model.train", make_config, draw)
+
+`make_config()` gives the frozen config of the run as the page's settings are now; it may import what is heavy, since it
+is called only when a person starts a run, or when there is one to look at. `config_key`, where the page knows it
+without that import, lets the run be found again after a change of page.
+
+The page is polled only while a run goes on, and the poll is the person's sign of life. Everything shown is a snapshot.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from ui import text
+
+EVERY = 1.5  # seconds between two looks at a run
+WATCHER = "live.watcher"
+ACTIVE = ("waiting", "running")
+
+
+def watcher() -> str:
+    """This session's name among the watchers of runs."""
+    if WATCHER not in st.session_state:
+        import secrets
+
+        st.session_state[WATCHER] = secrets.token_hex(8)
+    return st.session_state[WATCHER]
+
+
+def runs() -> tuple[Any, ...]:
+    """Snapshots of the runs that are waiting or running on this server; nothing is imported for it."""
+    jobs = sys.modules.get("core.jobs")
+    if jobs is None or not hasattr(jobs, "runner"):
+        return ()
+    shots = (job.snapshot() for job in jobs.runner().jobs())
+    return tuple(s for s in shots if s.status in ACTIVE)
+
+
+def watch(
+    name: str,
+    make_config: Callable[[], Any],
+    draw: Callable[[Any], None],
+    *,
+    config_key: str | None = None,
+    every: float = EVERY,
+) -> Any:
+    """Draw the run of `make_config()` and its buttons; returns its snapshot as it was just now, or None.
+
+    `name` is the experiment's id: it names the widgets and remembers, for this session, which run is watched.
+    While the settings say another run than the one watched, the watched one goes on being shown, and *start* is for
+    the new one.
+    """
+    watched = f"live.{name}"
+    key = st.session_state.get(watched)
+    job = _find(key) or _find(config_key)
+    if job is not None and job.key != key:
+        st.session_state[watched] = job.key
+    shot = job.snapshot() if job is not None else None
+    running = shot is not None and shot.status in ACTIVE
+    panel = st.fragment(_panel, run_every=every if running else None)
+    panel(name, make_config, draw, config_key, running)
+    return shot
+
+
+def _panel(name: str, make_config: Callable, draw: Callable, config_key: str | None, was_running: bool) -> None:
+    from_session = st.session_state.get(f"live.{name}")
+    job = _find(from_session)
+    shot = job.snapshot() if job is not None else None
+    running = shot is not None and shot.status in ACTIVE
+    if running:
+        _jobs().runner().seen(watcher())
+    if running != was_running:  # begin or end polling: the fragment has to be made anew
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{name}.live"):
+        _buttons(name, shot, running, make_config, config_key)
+        if shot is not None:
+            _status(shot)
+    draw(shot)
+
+
+def _buttons(name: str, shot: Any, running: bool, make_config: Callable, config_key: str | None) -> None:
+    t = text.current()
+    mine = shot is not None and shot.owner == watcher()
+    another = shot is None or (config_key is not None and config_key != shot.key)
+    if running and not another:
+        if mine:
+            st.button(t.label("live.stop"), key=f"{name}.stop", icon=":material/stop:", on_click=_stop, args=(shot.key,))
+        if not mine or shot.watchers > 1:
+            st.button(
+                t.label("live.leave"), key=f"{name}.leave", icon=":material/logout:",
+                help=t.label("live.leave_help"), on_click=_leave, args=(name, shot.key),
+            )
+        return
+    ended = shot is not None and shot.status in ("stopped", "failed") and not another
+    if shot is not None and shot.status == "done" and not another:
+        return
+    st.button(
+        t.label("live.continue" if ended else "live.start"), key=f"{name}.start", type="primary",
+        icon=":material/play_arrow:", on_click=_start, args=(name, make_config),
+    )
+
+
+def _status(shot: Any) -> None:
+    """What the run does, in words; its progress and time."""
+    t = text.current()
+    progress = getattr(shot.state, "progress", 0.0) if shot.state is not None else float(shot.status == "done")
+    words = t.label(f"live.status.{shot.status}", percent=f"{100 * progress:.0f}") + " · " + duration(shot.seconds)
+    if shot.watchers > 1:
+        words += " · " + t.label("live.watchers", n=shot.watchers)
+    text.prose(words, small=True)
+    if shot.message:
+        known = f"live.message.{shot.message}"
+        text.prose(t.label(known if t.has_label(known) else "live.message.failed"), small=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes and seconds in the session's language."""
+    t, whole = text.current(), round(seconds)
+    if whole < 60:
+        return t.label("live.seconds", s=whole)
+    return t.label("live.minutes", m=whole // 60, s=f"{whole % 60:02d}")
+
+
+def _start(name: str, make_config: Callable) -> None:
+    job = _jobs().runner().ask(make_config(), watcher())
+    st.session_state[f"live.{name}"] = job.key
+
+
+def _stop(key: str) -> None:
+    _jobs().runner().stop(key, watcher())
+
+
+def _leave(name: str, key: str) -> None:
+    _jobs().runner().leave(key, watcher())
+    st.session_state.pop(f"live.{name}", None)
+
+
+def _find(key: str | None) -> Any:
+    return _jobs().runner().find(key) if key and ("core.jobs" in sys.modules) else None
+
+
+def _jobs() -> Any:
+    from core import jobs
+
+    return jobs

@@ -1,0 +1,46 @@
+"""The heavy imports, made in the background while the first visitor reads the first page.
+
+`begin()` is called once by the server, `painted()` by the shell at the end of each first paint, `end()` at shutdown.
+Importing torch takes seconds and holds the interpreter, so it waits for the first paint, or for `PATIENCE` seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+
+PATIENCE = 20.0  # seconds to wait for a first visitor
+MODULES = ("torch", "core.device", "core.jobs")
+
+_painted = threading.Event()
+_started = threading.Event()
+
+
+def begin() -> None:
+    """Start the background thread that imports `MODULES` after the first paint."""
+    if not _started.is_set():
+        _started.set()
+        threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
+
+
+def painted() -> None:
+    """Say that somebody has something to read, so that the imports may begin."""
+    _painted.set()
+
+
+def end() -> None:
+    """Stop the runs, if there were any; each keeps what it had learnt."""
+    _painted.set()
+    jobs = sys.modules.get("core.jobs")
+    if jobs is not None:
+        jobs.runner().close()
+
+
+def _import_all() -> None:
+    _painted.wait(PATIENCE)
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:  # the page that needs it will say so, where somebody can read it
+            return

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
+KINDS = ("sampling", "road", "training", "quality")
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
 
@@ -36,8 +37,8 @@ def road_scene(model: str) -> SamplingConfig:
 
 
 def race_scenes(model: str) -> tuple[SamplingConfig, ...]:
-    """The first picture of `diffusion_model.samplers`: ten digits by each sampler from one noise, ten calls each."""
-    base = SamplingConfig(model, scale=1.5, labels=DIGITS, count=10, seed=0, frames=26)
+    """The first picture of `diffusion_model.samplers`: twelve digits by each sampler from one noise, ten calls each."""
+    base = SamplingConfig(model, scale=1.5, labels=DIGITS, count=12, seed=0, frames=26)
     return tuple(replace(base, sampler=name, steps=steps_for(name, 10)) for name in SAMPLERS)
 
 
@@ -173,8 +174,10 @@ def main(argv: list[str] | None = None) -> int:
     from core.shipped import key_of_name
 
     ask = argparse.ArgumentParser(prog="python -m core.first_paint", description=__doc__.splitlines()[0])
-    ask.add_argument("kinds", nargs="*", default=["sampling", "road", "training", "quality"])
-    kinds = ask.parse_args(argv).kinds
+    ask.add_argument("kinds", nargs="*", help="of " + ", ".join(KINDS))
+    kinds = ask.parse_args(argv).kinds or KINDS
+    if not set(kinds) <= set(KINDS):
+        ask.error(f"the kinds are {', '.join(KINDS)}")
     model = key_of_name("diffusion", "digits")
     scenes = {
         "sampling": (keep_sampling, (denoise_scene(model), *race_scenes(model))),

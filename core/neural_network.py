@@ -139,7 +139,7 @@ class ClassificationState:
 def train_classifier(
     config: ClassificationConfig, device: torch.device | None = None, resume: Checkpoint | None = None
 ) -> Iterator[ClassificationState]:
-    """Trains a classifier, one state after every update. Raises core.data.DataError where the data are not to be had."""
+    """Trains a classifier, one state after every update. Raises core.data.DataError where there are no data."""
     device = device or pick()
     model = seeded(lambda: Classifier(config.network), config.training.seed).to(device)
     in_words = describe(device)

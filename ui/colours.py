@@ -81,7 +81,7 @@ def for_components() -> dict[str, dict[str, object]]:
 
 
 def css() -> str:
-    """The whole table as CSS, following the app's `color-scheme`, and the formulas' colours with it.
+    """The whole table as CSS variables that follow `color-scheme` (dialogs lie outside the app: the root's), and the formulas' colours with it.
 
     KaTeX writes a formula's colours into style attributes; formulas carry the light text colours, and the last
     rules turn those into the variables, so that a change of theme needs no new formula.
@@ -95,4 +95,4 @@ def css() -> str:
         seen = f'.katex [style*="rgb({red}, {green}, {blue})"], .katex [style*="{role.text_light}" i]'
         rules.append(f"{seen} {{ color: var(--{name}-text) !important; }}")
         rules.append(f".role-{name} {{ color: var(--{name}-text); font-weight: 600; }}")
-    return ".stApp {" + " ".join(lines) + "}\n" + "\n".join(rules)
+    return ":root {" + " ".join(lines) + "}\n" + "\n".join(rules)

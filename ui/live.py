@@ -50,29 +50,32 @@ def watch(
     draw: Callable[[Any], None],
     *,
     config_key: str | None = None,
+    kind: str = "training",
     every: float = EVERY,
 ) -> Any:
     """Draw the run of `make_config()` and its buttons; returns its snapshot as it was just now, or None.
 
     `name` is the experiment's id: it names the widgets and remembers, for this session, which run is watched.
-    While the settings say another run than the one watched, the watched one goes on being shown, and *start* is for
-    the new one.
+    While a run goes on, it is shown even if the settings say another by now, and *start* is for the new one.
+    `kind` picks the words: "training" or "measuring" (`live.<kind>.start` and others in ui.toml).
     """
     watched = f"live.{name}"
-    key = st.session_state.get(watched)
-    job = _find(key) or _find(config_key)
-    if job is not None and job.key != key:
+    job = _find(st.session_state.get(watched))
+    if job is None or job.snapshot().status not in ACTIVE:
+        job = _find(config_key) or job
+    if job is not None:
         st.session_state[watched] = job.key
     shot = job.snapshot() if job is not None else None
     running = shot is not None and shot.status in ACTIVE
     panel = st.fragment(_panel, run_every=every if running else None)
-    panel(name, make_config, draw, config_key, running)
+    panel(name, make_config, draw, config_key, kind, running)
     return shot
 
 
-def _panel(name: str, make_config: Callable, draw: Callable, config_key: str | None, was_running: bool) -> None:
-    from_session = st.session_state.get(f"live.{name}")
-    job = _find(from_session)
+def _panel(
+    name: str, make_config: Callable, draw: Callable, config_key: str | None, kind: str, was_running: bool
+) -> None:
+    job = _find(st.session_state.get(f"live.{name}"))
     shot = job.snapshot() if job is not None else None
     running = shot is not None and shot.status in ACTIVE
     if running:
@@ -80,45 +83,52 @@ def _panel(name: str, make_config: Callable, draw: Callable, config_key: str | N
     if running != was_running:  # begin or end polling: the fragment has to be made anew
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{name}.live"):
-        _buttons(name, shot, running, make_config, config_key)
+        _buttons(name, shot, make_config, config_key, kind)
         if shot is not None:
-            _status(shot)
+            _status(shot, kind)
     draw(shot)
 
 
-def _buttons(name: str, shot: Any, running: bool, make_config: Callable, config_key: str | None) -> None:
+def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None, kind: str) -> None:
+    """*Stop* for whoever started it, *leave* where others watch too, *start* or *continue* where nothing goes on."""
     t = text.current()
-    mine = shot is not None and shot.owner == watcher()
-    another = shot is None or (config_key is not None and config_key != shot.key)
-    if running and not another:
+    running = shot is not None and shot.status in ACTIVE
+    other = shot is not None and config_key is not None and config_key != shot.key
+    if shot is None or other or shot.status in ("stopped", "failed"):
+        ended = shot is not None and not other
+        st.button(
+            t.label(f"live.{kind}.continue" if ended else f"live.{kind}.start"), key=f"{name}.start", type="primary",
+            icon=":material/play_arrow:", on_click=_start, args=(name, make_config),
+        )  # fmt: skip
+    if running:
+        mine = shot.owner == watcher()
         if mine:
             st.button(t.label("live.stop"), key=f"{name}.stop", icon=":material/stop:", on_click=_stop, args=(shot.key,))
         if not mine or shot.watchers > 1:
             st.button(
                 t.label("live.leave"), key=f"{name}.leave", icon=":material/logout:",
                 help=t.label("live.leave_help"), on_click=_leave, args=(name, shot.key),
-            )
-        return
-    ended = shot is not None and shot.status in ("stopped", "failed") and not another
-    if shot is not None and shot.status == "done" and not another:
-        return
-    st.button(
-        t.label("live.continue" if ended else "live.start"), key=f"{name}.start", type="primary",
-        icon=":material/play_arrow:", on_click=_start, args=(name, make_config),
-    )
+            )  # fmt: skip
 
 
-def _status(shot: Any) -> None:
-    """What the run does, in words; its progress and time."""
+def _status(shot: Any, kind: str) -> None:
+    """What the run does, in words; its progress, its time and who else watches."""
     t = text.current()
     progress = getattr(shot.state, "progress", 0.0) if shot.state is not None else float(shot.status == "done")
-    words = t.label(f"live.status.{shot.status}", percent=f"{100 * progress:.0f}") + " · " + duration(shot.seconds)
+    words = t.label(f"live.{kind}.{shot.status}", percent=f"{100 * progress:.0f}")
+    if shot.seconds:
+        words += " · " + duration(shot.seconds)
     if shot.watchers > 1:
         words += " · " + t.label("live.watchers", n=shot.watchers)
-    text.prose(words, small=True)
+    st.caption(words, width="content")
     if shot.message:
-        known = f"live.message.{shot.message}"
-        text.prose(t.label(known if t.has_label(known) else "live.message.failed"), small=True)
+        st.caption(message(shot.message), width="content")
+
+
+def message(code: str) -> str:
+    """The sentence for a job's message code; of a code that has none, that something failed."""
+    t = text.current()
+    return t.label(f"live.message.{code}" if t.has_label(f"live.message.{code}") else "live.message.failed")
 
 
 def duration(seconds: float) -> str:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 from core.diffusion.sampling import Frame, SamplingConfig
 
-Levels = tuple[int, int]  # t and s: where the step began and where it led
-Left = tuple[float, float]  # ᾱ_t and ᾱ_s
-
 
 @dataclass(frozen=True)
 class Row:
@@ -33,11 +30,9 @@ def explain(config: SamplingConfig, frame: Frame, place: tuple[int, ...]) -> tup
     if frame.t_next is None:
         raise ValueError("No step leads on from clean data.")
     x, noise, x0, after = (float(a[place]) for a in (frame.x, frame.noise, frame.x0, frame.x_next))
-    t, s = frame.t, frame.t_next
-    left_t, left_s = frame.alpha_bar, frame.alpha_bar_next  # ᾱ_t and ᾱ_s
-    signal, sigma = math.sqrt(left_t), math.sqrt(1 - left_t)
+    signal, sigma = math.sqrt(frame.alpha_bar), math.sqrt(1 - frame.alpha_bar)
     begin = (
-        Row("noise", "noise = denoiser(x, torch.full(", f"ε̂(x_{t}, {t})", noise),
+        Row("noise", "noise = denoiser(x, torch.full(", f"ε̂(x_{frame.t}, {frame.t})", noise),
         Row(
             "x0",
             "(x - math.sqrt(1 - alpha_bar) * noise) / math.sqrt(alpha_bar)",
@@ -45,13 +40,11 @@ def explain(config: SamplingConfig, frame: Frame, place: tuple[int, ...]) -> tup
             x0,
         ),
     )
-    return begin + _STEPS[config.sampler](config.eta, (t, s), (left_t, left_s), x, noise, x0, after)
+    return begin + _STEPS[config.sampler](config.eta, frame, x, noise, x0, after)
 
 
-def _ddpm(
-    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
-) -> tuple[Row, ...]:
-    left_t, left_s = alpha_bar
+def _ddpm(eta: float, frame: Frame, x: float, noise: float, x0: float, after: float) -> tuple[Row, ...]:
+    left_t, left_s = frame.alpha_bar, frame.alpha_bar_next  # ᾱ_t and ᾱ_s
     alpha = left_t / left_s  # α_t, since s is t − 1
     beta = 1 - alpha
     towards_x0 = math.sqrt(left_s) * beta / (1 - left_t)
@@ -60,7 +53,7 @@ def _ddpm(
     text = f"{_n(towards_x0)} · {_b(x0)} + {_n(towards_x)} · {_b(x)}"
     rows = (Row("mean", "x = towards_x0 * x0 + towards_x * x", text, mean),)
     variance = (1 - left_s) / (1 - left_t) * beta
-    if levels[1] == 0:
+    if frame.t_next == 0:
         return rows
     text = f"{_n(1 - left_s)} / {_n(1 - left_t)} · {_n(beta)}"
     variance_row = Row("variance", "variance = (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * beta[t]", text, variance)
@@ -68,10 +61,8 @@ def _ddpm(
     return (*rows, variance_row, _fresh(code, mean, variance, after))
 
 
-def _ddim(
-    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
-) -> tuple[Row, ...]:
-    left_t, left_s = alpha_bar
+def _ddim(eta: float, frame: Frame, x: float, noise: float, x0: float, after: float) -> tuple[Row, ...]:
+    left_t, left_s = frame.alpha_bar, frame.alpha_bar_next  # ᾱ_t and ᾱ_s
     variance = eta**2 * (1 - left_s) / (1 - left_t) * (1 - left_t / left_s)
     kept = max(1 - left_s - variance, 0.0)
     mean = math.sqrt(left_s) * x0 + math.sqrt(kept) * noise
@@ -91,10 +82,8 @@ def _ddim(
     return (*rows, _fresh("x = x + math.sqrt(variance) * _normal_like(x, generator)", mean, variance, after))
 
 
-def _heun(
-    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
-) -> tuple[Row, ...]:
-    angle_t, angle_s = (math.atan2(math.sqrt(1 - a), math.sqrt(a)) for a in alpha_bar)
+def _heun(eta: float, frame: Frame, x: float, noise: float, x0: float, after: float) -> tuple[Row, ...]:
+    angle_t, angle_s = (math.atan2(math.sqrt(1 - a), math.sqrt(a)) for a in (frame.alpha_bar, frame.alpha_bar_next))
     turn = angle_s - angle_t
     slope = math.cos(angle_t) * noise - math.sin(angle_t) * x0
     ahead = x + turn * slope
@@ -107,33 +96,32 @@ def _heun(
         ),
         Row("ahead", "ahead = x + turn * slope", f"{_n(x)} + {_b(turn)} · {_b(slope)}", ahead),
     )
-    if levels[1] == 0:
+    if frame.t_next == 0:
         return rows
     slope_ahead = 2 * (after - x) / turn - slope
     both = f"{_n(x)} + {_b(turn)} · ({_n(slope)} + {_b(slope_ahead)}) / 2"
     return (
         *rows,
-        Row("slope_ahead", "slope_ahead = math.cos(angle[s])", f"v̂(x_{levels[1]}, {levels[1]})", slope_ahead),
+        Row("slope_ahead", "slope_ahead = math.cos(angle[s])", f"v̂(x_{frame.t_next}, {frame.t_next})", slope_ahead),
         Row("both", "ahead = x + turn * (slope + slope_ahead) / 2", both, after),
     )
 
 
-def _dpm_solver_pp(
-    eta: float, levels: Levels, alpha_bar: Left, x: float, noise: float, x0: float, after: float
-) -> tuple[Row, ...]:
-    (signal_t, signal_s), (sigma_t, sigma_s) = (
-        [math.sqrt(v) for v in p] for p in (alpha_bar, [1 - a for a in alpha_bar])
-    )
-    if levels[1] == 0:
+def _dpm_solver_pp(eta: float, frame: Frame, x: float, noise: float, x0: float, after: float) -> tuple[Row, ...]:
+    left_t, left_s = frame.alpha_bar, frame.alpha_bar_next  # ᾱ_t and ᾱ_s
+    signal_t, signal_s, sigma_t, sigma_s = (math.sqrt(v) for v in (left_t, left_s, 1 - left_t, 1 - left_s))
+    if frame.t_next == 0:
         text = f"0 · {_b(x)} + 1 · {_b(x0)}"
         return (Row("step", "x = sigma[s] / sigma[t] * x - signal[s] * math.expm1(-h) * D", text, x0),)
     h = math.log(signal_s / sigma_s) - math.log(signal_t / sigma_t)
     shrink, grow = sigma_s / sigma_t, -signal_s * math.expm1(-h)
     direction = (after - shrink * x) / grow
+    two = "D = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * x0_before", f"D(x̂₀ = {_n(x0)}, …)"
+    line = ("D = x0", _n(x0)) if frame.calls == 0 else two  # the first step has no x̂_0 before it
     text = f"{_n(math.log(signal_s / sigma_s))} − {_b(math.log(signal_t / sigma_t))}"
     return (
         Row("h", "h = _log_ratio(signal[s], sigma[s])", text, h),
-        Row("direction", "D = (1 + 1 / (2 * r)) * x0 - 1 / (2 * r) * x0_before", f"D(x̂₀ = {_n(x0)}, …)", direction),
+        Row("direction", *line, direction),
         Row(
             "step",
             "x = sigma[s] / sigma[t] * x - signal[s] * math.expm1(-h) * D",

@@ -117,18 +117,24 @@ def measure(config: QualityConfig, checkpoint: "Checkpoint | None" = None) -> It
     from core.diffusion.library import load
     from core.diffusion.sampling import SamplingConfig, begin
 
+    if config.count < 2:
+        raise ValueError(f"At least 2 samples have to be compared, not {config.count}.")
     denoiser, schedule, record = load(config.model)
+    network = record["config"]["network"]
     measured = from_result(*checkpoint).measured if checkpoint else ()
-    images = "dimensions" not in record["config"]["network"]
+    images = "dimensions" not in network
     judge = (_ImageJudge if images else _PointJudge)(config, record)
     size = BLOCK if images else config.count
     blocks = -(-config.count // size)
     total = len(config.entries) * blocks
+    for _ in judge.prepare():
+        yield QualityState(measured, None, len(measured) * blocks, total)
     yield QualityState(measured, judge.floor, len(measured) * blocks, total)
 
+    labels = tuple(range(network["labels"]))
     for entry in config.entries[len(measured) :]:
         settings = SamplingConfig(
-            config.model, entry.sampler, entry.steps, entry.eta, config.scale, tuple(range(10)), seed=config.seed
+            config.model, entry.sampler, entry.steps, entry.eta, config.scale, labels, seed=config.seed
         )
         ends, calls = [], 0
         for block in range(blocks):
@@ -150,16 +156,33 @@ class _ImageJudge:
         from core import data, neural_network
 
         self.classifier = neural_network.pretrained({"mnist": "digits"}.get(config.dataset, config.dataset))
-        self.asked = record["config"]["network"]["labels"] > 0 and config.scale != 0
-        test, train = data.images(config.dataset, "test"), data.images(config.dataset, "train")
-        self.real = self._look(neural_network.to_unit(test.images))[0]  # (10,000, F)
-        self.floor = self._distance(self._look(neural_network.to_unit(train.images[: config.count]))[0])
+        self.labels = record["config"]["network"]["labels"]
+        self.asked = self.labels > 0 and config.scale != 0
+        self.test, train = data.images(config.dataset, "test").images, data.images(config.dataset, "train").images
+        self.train = train[: config.count]
+        self.floor: float | None = None
+
+    def prepare(self) -> Iterator[None]:
+        """Looks at the real images, with a breath after each block of them."""
+        import torch
+
+        from core.neural_network import to_unit
+
+        seen = []
+        for images in (self.test, self.train):
+            features = []
+            for block in images.split(100):
+                features.append(self._look(to_unit(block))[0])
+                yield
+            seen.append(torch.cat(features))
+        self.real = seen[0]  # (10,000, F)
+        self.floor = self._distance(seen[1])
 
     def __call__(self, x: "Tensor") -> tuple[float, float | None]:
         import torch
 
         features, named = self._look(x)
-        wanted = torch.arange(len(x), device="cpu") % BLOCK % 10  # each block asks for 0, 1, … 9, 0, 1, …
+        wanted = torch.arange(len(x), device="cpu") % BLOCK % max(self.labels, 1)  # as each block asks
         return self._distance(features), float((named == wanted).double().mean()) if self.asked else None
 
     def _distance(self, features: "Tensor") -> float:
@@ -190,6 +213,10 @@ class _PointJudge:
         generator = torch.Generator("cpu").manual_seed(config.seed + 1_000_000)  # not the seed of the training points
         self.real = draw_points(config.dataset, config.strokes, config.count, generator)
         self.floor = self(draw_points(config.dataset, config.strokes, config.count, generator))[0]
+
+    def prepare(self) -> Iterator[None]:
+        """Nothing more to do."""
+        return iter(())
 
     def __call__(self, x: "Tensor") -> tuple[float, float | None]:
         from core.metrics import energy_distance

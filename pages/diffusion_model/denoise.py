@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from core.diffusion.arithmetic import explain
+from core.diffusion.arithmetic import Row, explain
 from core.diffusion.sampling import MOST_IMAGES, Frame, SamplingConfig
 from pages.diffusion_model import common
 from ui import chapter, code, controls, links, player, text
@@ -21,6 +21,8 @@ COUNT = links.whole(f"{ID}.count", 16, low=1, high=MOST_IMAGES)
 CLIP = links.flag(f"{ID}.clip", True)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
 FRAME = links.whole(f"{ID}.frame", 400, low=0, high=1000)  # t where the player rests: at 400, noise and digit are seen
+SOURCE = "core/diffusion/samplers.py"
+HEIGHT = 372  # pixels: controls, picture and transport fit a projector's 768 together
 
 
 @st.fragment
@@ -39,6 +41,7 @@ def draw(page: chapter.Chapter) -> None:
         [run] = runs
         with st.container(key=f"{ID}.stage" if run.fresh else f"{ID}.stage_stale"):
             _picture(run, model)
+        _presets(MODEL, known)
         if not run.fresh:
             common.wait()
 
@@ -46,16 +49,6 @@ def draw(page: chapter.Chapter) -> None:
 def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[SamplingConfig, common.Model]:
     """The row of controls; returns what is asked for."""
     t = text.current()
-    controls.presets(
-        ID,
-        {
-            "few": {SAMPLER: "ddim", STEPS: 3, ETA: 0.0},
-            "fresh": {SAMPLER: "ddim", STEPS: 50, ETA: 1.0},
-            "unguided": {LABEL: "none", SCALE: 0.0},
-            "pushed": {LABEL: "each", SCALE: 8.0},
-            "points": {MODEL: "moons"} if "moons" in known else {COUNT: 64},
-        },
-    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
         with st.container(width=190):
             model = common.model_select(MODEL, known)
@@ -91,6 +84,20 @@ def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[Sam
     return config, model
 
 
+def _presets(MODEL: links.Setting, known: dict[str, common.Model]) -> None:
+    """Moments worth seeing, one press away."""
+    controls.presets(
+        ID,
+        {
+            "few": {SAMPLER: "ddim", STEPS: 3, ETA: 0.0},
+            "fresh": {SAMPLER: "ddim", STEPS: 50, ETA: 1.0},
+            "unguided": {LABEL: "none", SCALE: 0.0},
+            "pushed": {LABEL: "each", SCALE: 8.0},
+            "points": {MODEL: "moons"} if "moons" in known else {COUNT: 64},
+        },
+    )
+
+
 def _picture(run: common.Sampled, model: common.Model) -> None:
     """The player, the sentence under it, and the arithmetic of what was clicked."""
     t, frames = text.current(), run.state.frames
@@ -118,6 +125,7 @@ def _picture(run: common.Sampled, model: common.Model) -> None:
         [(f.t, f.calls) for f in frames],
         key=f"{ID}.player",
         labels=common.player_labels() | {"hint": t.words(f"{ID}.player.hint")},
+        height=HEIGHT,
         start=start,
     )
     links.put(FRAME, frames[rests.frame].t)
@@ -185,16 +193,28 @@ def _arithmetic(run: common.Sampled, frame: Frame, rests: player.PlayerState, mo
         else:
             title = t.words(f"{ID}.arithmetic.particle", item=item + 1, axis=t.words(f"{ID}.axis.x"), **levels)
         st.markdown(f"**{t.words(f'{ID}.arithmetic.title')}** · {title}")
-        heads = "".join(
-            f"<th>{html.escape(t.words(f'{ID}.arithmetic.{h}'))}</th>" for h in ("code", "numbers", "value")
-        )
-        body = "".join(
-            f"<tr><td><code>{html.escape(r.code)}</code><small>{text.plain(t.words(f'{ID}.arithmetic.{r.name}'))}</small>"
-            f"</td><td>{html.escape(r.numbers)}</td><td>{html.escape(text.number(r.value, 4))}</td></tr>"
-            for r in rows
-        )
-        st.html(f'<table class="arithmetic"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')
-        with st.expander(t.label("code.title"), icon=":material/code:"):
-            st.caption("`core/diffusion/samplers.py`")
-            names = ["_predict", run.config.sampler]
-            code.show(code.read("core/diffusion/samplers.py", names), tuple(r.code for r in rows))
+        source = code.read(SOURCE, ["_predict", run.config.sampler])
+        _table(rows, source)
+        with st.expander(f"{t.label('code.title')} · `samplers.{run.config.sampler}`", icon=":material/code:"):
+            st.caption(f"`{SOURCE}`")
+            code.show(source, tuple(r.code for r in rows))
+
+
+def _table(rows: tuple[Row, ...], source: str) -> None:
+    """Each line of code beside its numbers and what came out, with a reason under it."""
+    t = text.current()
+    names = (t.words(f"{ID}.arithmetic.{head}") for head in ("code", "numbers", "value"))
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body = ""
+    for row in rows:
+        line, numbers = html.escape(_line(source, row.code)), html.escape(row.numbers)
+        reason = text.plain(t.words(f"{ID}.arithmetic.{row.name}"))
+        value = html.escape(text.number(row.value, 4))
+        body += f"<tr><td><code>{line}</code><small>{reason}</small></td><td>{numbers}</td><td>{value}</td></tr>"
+    st.html(f'<table class="arithmetic"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _line(source: str, piece: str) -> str:
+    """The whole line of code that a row of the arithmetic names by a piece of it, without its comment."""
+    line = next(line for line in source.splitlines() if piece in line)
+    return line.partition("  #")[0].strip()

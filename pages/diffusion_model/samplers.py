@@ -28,14 +28,6 @@ def draw(page: chapter.Chapter) -> None:
     known = common.models()
     MODEL = common.model_setting(ID, known)
     with page.experiment(ID, settings=(MODEL, CALLS, ETA, SCALE, SEED)):
-        presets = {
-            "five": {CALLS: 5, ETA: 0.0},
-            "fifty": {CALLS: 50, ETA: 0.0},
-            "fresh": {CALLS: 50, ETA: 1.0},
-        }
-        if "moons" in known:
-            presets["points"] = {MODEL: "moons"}
-        controls.presets(ID, presets)
         t = text.current()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
             with st.container(width=190):
@@ -50,7 +42,7 @@ def draw(page: chapter.Chapter) -> None:
             scale=scale,
             labels=common.DIGITS if model.labels and scale else (),
             clip=model.images,
-            count=10 if model.images else common.POINTS,
+            count=12 if model.images else common.POINTS,
             seed=seed,
             frames=26,
         )
@@ -67,7 +59,15 @@ def draw(page: chapter.Chapter) -> None:
                 _race(runs, model, calls)
             if not runs[0].fresh:
                 common.wait()
-        _quality(model, eta, seed)
+        presets = {
+            "five": {CALLS: 5, ETA: 0.0},
+            "fifty": {CALLS: 50, ETA: 0.0},
+            "fresh": {CALLS: 50, ETA: 1.0},
+        }
+        if "moons" in known:
+            presets["points"] = {MODEL: "moons"}
+        controls.presets(ID, presets)
+        _quality(model)
 
 
 def _race(runs: list[common.Sampled], model: common.Model, calls: int) -> None:
@@ -93,12 +93,12 @@ def _race(runs: list[common.Sampled], model: common.Model, calls: int) -> None:
         [t.label("player.clock", t=level, T=T) for level in clock],
         key=f"{ID}.player",
         labels=common.player_labels(),
-        height=380,
+        height=300,
     )
     text.prose(t.words(f"{ID}.caption", calls=calls, T=T))
 
 
-def _quality(model: common.Model, eta: float, seed: int) -> None:
+def _quality(model: common.Model) -> None:
     """Distance to real data against calls: recorded for the digit model, measured on request for any other."""
     t = text.current()
     kept = first_paint.quality(first_paint.quality_scene(model.key).key)

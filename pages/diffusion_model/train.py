@@ -34,15 +34,6 @@ def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     t = text.current()
     with page.experiment(ID, settings=(DATA, LENGTH, RATE, BATCH, SEED, INK)):
-        controls.presets(
-            ID,
-            {
-                "digits": {DATA: "mnist", LENGTH: "medium", RATE: "0.002"},
-                "dinosaur": {DATA: "dinosaur", LENGTH: "medium", RATE: "0.002"},
-                "mine": {DATA: "drawing", LENGTH: "medium", RATE: "0.002"},
-                "runaway": {DATA: "moons", LENGTH: "short", RATE: "0.3"},
-            },
-        )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
             with st.container(width=200):
                 dataset = controls.select(DATA, look="select")
@@ -52,12 +43,19 @@ def draw(page: chapter.Chapter) -> None:
                 controls.select(RATE)
                 controls.select(BATCH, look="select")
                 controls.seed(SEED)
-        if dataset == "drawing" and not _drawn():
-            return
         if dataset == "fashion_mnist" and not _there(dataset):
             text.prose(t.words(f"{ID}.fashion_missing"))
-            return
-        live.watch(ID, _config, _run, config_key=_known_key())
+        elif dataset != "drawing" or _drawn():
+            live.watch(ID, _config, _run, config_key=_known_key())
+        controls.presets(
+            ID,
+            {
+                "digits": {DATA: "mnist", LENGTH: "medium", RATE: "0.002"},
+                "dinosaur": {DATA: "dinosaur", LENGTH: "medium", RATE: "0.002"},
+                "mine": {DATA: "drawing", LENGTH: "medium", RATE: "0.002"},
+                "runaway": {DATA: "moons", LENGTH: "short", RATE: "0.3"},
+            },
+        )
 
 
 def _drawn() -> bool:

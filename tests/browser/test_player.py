@@ -14,7 +14,9 @@ ORDER = ["reset", "back", "play", "forward", "scrub", "speed"]
 def show(serve, visit):
     def open_scene(query: str = "", **context) -> Page:
         page = visit(f"{serve(SCENE)}/?{query}", **context)
-        expect(root(page)).to_have_attribute("data-paint", re.compile(r"\d"))
+        expect(root(page)).to_have_attribute("data-frames", re.compile(r"\d"))
+        if "fold" not in query:
+            expect(root(page)).to_have_attribute("data-paint", re.compile(r"\d"))
         return page
 
     return open_scene
@@ -190,9 +192,13 @@ def test_another_scene_begins_anew(show):
     do(page, "forward")
     canvas(page, "x").click(position={"x": 200, "y": 100})
     heard(page, r"^frame 3, .* item \d")
+    page.wait_for_timeout(600)
     page.get_by_role("button", name="scene").click()
     stands(page, 2)
+    expect(root(page)).to_have_attribute("data-item", "")
     heard(page, "^frame 2, .* item None")
+    do(page, "forward")
+    heard(page, "^frame 3, .* item None")
 
 
 def test_coming_back_finds_the_place_and_python_knows_it(show):
@@ -243,6 +249,37 @@ def test_a_tap_works_on_a_telephone(show):
     stands(page, 6)
     width, ratio = canvas(page, "x").evaluate("c => [c.width / c.clientWidth, devicePixelRatio]")
     assert width == pytest.approx(ratio, rel=0.01)
+
+
+def test_it_waits_folded_away_and_paints_when_it_is_opened(show):
+    page = show("fold=1")
+    page.get_by_role("button", name="more").click()
+    expect(root(page)).to_have_attribute("data-frames", "21")
+    page.get_by_text("fold", exact=True).click()
+    expect(canvas(page, "x")).to_be_visible()
+    expect(root(page)).to_have_attribute("data-paint", re.compile(r"\d"))
+    assert colours(page, "noise") > 50
+
+
+def test_new_data_while_playing_do_not_stop_it(show):
+    page = show("start=0")
+    do(page, "play")
+    page.get_by_role("button", name="more").click()
+    expect(root(page)).to_have_attribute("data-frames", "21")
+    expect(root(page)).to_have_attribute("data-playing", "true")
+    assert int(root(page).get_attribute("data-frame")) < 15
+    do(page, "play")
+    expect(root(page)).to_have_attribute("data-playing", "false")
+
+
+def test_a_click_does_not_send_the_pictures_again(show):
+    page = show("items=16&tracks=3&frames=40&start=5")
+    wire, sizes = page.context.new_cdp_session(page), []
+    wire.on("Network.webSocketFrameReceived", lambda event: sizes.append(len(event["response"]["payloadData"])))
+    wire.send("Network.enable")
+    canvas(page, "x").click(position={"x": 200, "y": 100})
+    heard(page, r"item \d")
+    assert sizes and sum(sizes) < 100_000
 
 
 MEASURE = """async root => {

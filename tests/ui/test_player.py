@@ -80,6 +80,12 @@ def test_every_track_is_sent_aligned():
     assert len(message) % 8 == 0
 
 
+def test_the_first_frame_can_be_asked_for_by_its_level():
+    assert sent([images()], LEVELS)[0]["start"] == 2
+    header, _ = sent([images()], LEVELS, start_level=400)
+    assert (header["start"], header["asked"]) == (1, [-1, 400])
+
+
 def test_levels_are_put_into_the_words_of_the_language():
     header, _ = sent([images()], LEVELS)
     assert header["levels"][1] == {"level": 500, "text": "t = 500", "more": "call 1 of 2"}
@@ -141,8 +147,11 @@ def test_choosing_from_nothing_is_refused():
 SHAPE = (16, 28, 28)
 
 
+ASKED = {"scene": "", "asked": [-1, None], "selected": {"item": None, "pixel": None}}
+
+
 def reported(**state):
-    return {"frame": 1, "level": 500, "end": False, "playing": False, "item": None, "pixel": None} | state
+    return {"frame": 1, "level": 500, "end": False, "playing": False, "item": None, "pixel": None} | ASKED | state
 
 
 def test_the_state_at_first_is_the_one_that_is_shown():
@@ -150,6 +159,7 @@ def test_the_state_at_first_is_the_one_that_is_shown():
     assert read_state(None, LEVELS, SHAPE, start=0, selected=(1, 2, 3)) == PlayerState(0, False, 1, (2, 3))
     assert read_state(None, LEVELS, SHAPE, start=99, selected=4) == PlayerState(2, False, 4)
     assert read_state(None, LEVELS, SHAPE, start=-99) == PlayerState(0)
+    assert read_state(None, LEVELS, SHAPE, start_level=400) == PlayerState(1)
 
 
 def test_the_place_is_kept_when_the_data_change():
@@ -170,3 +180,11 @@ def test_a_choice_that_is_not_there_any_more_is_none():
     assert read_state(reported(item=16, pixel=[4, 5]), LEVELS, SHAPE) == PlayerState(1)
     assert read_state(reported(item=3, pixel=[28, 5]), LEVELS, SHAPE) == PlayerState(1, item=3)
     assert read_state(reported(item=3, pixel=[4, 5]), LEVELS, (2000, 2)) == PlayerState(1, item=3)
+
+
+def test_a_new_scene_start_or_choice_counts_more_than_what_was_reported():
+    state = reported(item=3, pixel=[4, 5])
+    assert read_state(state, LEVELS, SHAPE, scene="b") == PlayerState(2)
+    assert read_state(state, LEVELS, SHAPE, start=0) == PlayerState(0, item=3, pixel=(4, 5))
+    assert read_state(state, LEVELS, SHAPE, start_level=900) == PlayerState(0, item=3, pixel=(4, 5))
+    assert read_state(state, LEVELS, SHAPE, selected=1) == PlayerState(1, item=1)

@@ -116,6 +116,7 @@ def encode(
     height: int = 440,
     selected: int | tuple[int, int, int] | None = None,
     start: int = -1,
+    start_level: float | None = None,
     scene: str = "",
 ) -> bytes:
     """The message of `player`, under 2 MB. Raises ValueError with a sentence for what does not fit together."""
@@ -140,8 +141,8 @@ def encode(
         "height": height,
         "levels": _levels(levels, labels["level"]),
         "selected": _selection(selected),
-        "asked": start,
-        "start": _start(start, frames),
+        "asked": [start, start_level],
+        "start": _start(start, start_level, levels),
         "scene": scene,
         "tracks": described,
     }
@@ -157,6 +158,7 @@ def player(
     height: int = 440,
     selected: int | tuple[int, int, int] | None = None,
     start: int = -1,
+    start_level: float | None = None,
     scene: str = "",
 ) -> PlayerState:
     """Draw the player and say where it rests.
@@ -164,8 +166,9 @@ def player(
     levels   for each frame (t, calls), put into ``labels["level"]``, or the finished, translated text
     height   CSS pixels of the picture while all tracks stand in one row; the transport takes 52 more
     selected what is chosen at first: an image or particle, or (image, row, column)
-    start    the frame of the first paint; negative counts from the end. When `start` or `selected` changes, the
-             player goes there
+    start    the frame of the first paint; negative counts from the end
+    start_level  instead: the frame nearest to this level, however many frames there are. When `start`, `start_level`
+             or `selected` changes, the player goes there; so give what a link or a preset asked for, not where it rests
     scene    names what is shown; when it changes (a link was opened, reset was pressed) the player begins anew
 
     A new message otherwise keeps the place: at the end it stays at the end (a live run is followed), elsewhere it
@@ -173,7 +176,8 @@ def player(
     """
     message = encode(tracks, levels, key=key, labels=labels, height=height, selected=selected, start=start, scene=scene)
     result = _render(key=key, data=message, default={"state": None}, on_state_change=_heard)
-    return read_state(result.state, levels, np.shape(tracks[0].values)[1:], selected=selected, start=start)
+    shape = np.shape(tracks[0].values)[1:]
+    return read_state(result.state, levels, shape, selected=selected, start=start, start_level=start_level, scene=scene)
 
 
 def read_state(
@@ -183,22 +187,20 @@ def read_state(
     *,
     selected: int | tuple[int, int, int] | None = None,
     start: int = -1,
+    start_level: float | None = None,
+    scene: str = "",
 ) -> PlayerState:
-    """What the browser reported, for the frames there are now, by the rule that the browser follows too.
+    """What the browser reported, for the frames there are now, by the rules that the browser follows too.
 
     shape is that of one frame of the first track, (N, H, W) or (N, 2): what was chosen and is not there is None.
     """
-    last = len(levels) - 1
-    if reported is None:
-        chosen = _selection(selected)
-        return PlayerState(_start(start, len(levels)), False, *_chosen(chosen["item"], chosen["pixel"], shape))
-    if reported["end"]:
-        frame = last
-    elif reported["level"] is None or isinstance(levels[0], str):
-        frame = min(int(reported["frame"]), last)
-    else:
-        frame = min(range(last + 1), key=lambda i: abs(levels[i][0] - reported["level"]))
-    return PlayerState(frame, bool(reported["playing"]), *_chosen(reported["item"], reported["pixel"], shape))
+    begun = reported is None or reported["scene"] != scene
+    chosen = _selection(selected)
+    choice = chosen if begun or reported["selected"] != chosen else reported
+    item, pixel = _chosen(choice["item"], choice["pixel"], shape)
+    if begun or reported["asked"] != [start, start_level]:
+        return PlayerState(_start(start, start_level, levels), False, item, pixel)
+    return PlayerState(_place(reported, levels), bool(reported["playing"]), item, pixel)
 
 
 _render = component.declare("player")
@@ -225,8 +227,25 @@ def _levels(levels: Sequence[Level], template: str) -> list[dict[str, Any]]:
     return listed
 
 
-def _start(start: int, frames: int) -> int:
-    return max(0, min(frames - 1, start + frames if start < 0 else start))
+def _place(reported: Mapping[str, Any], levels: Sequence[Level]) -> int:
+    """The end stays the end; elsewhere the nearest level."""
+    last = len(levels) - 1
+    if reported["end"]:
+        return last
+    if reported["level"] is None or isinstance(levels[0], str):
+        return min(int(reported["frame"]), last)
+    return _nearest(reported["level"], levels)
+
+
+def _start(start: int, start_level: float | None, levels: Sequence[Level]) -> int:
+    if start_level is not None and not isinstance(levels[0], str):
+        return _nearest(start_level, levels)
+    return max(0, min(len(levels) - 1, start + len(levels) if start < 0 else start))
+
+
+def _nearest(level: float, levels: Sequence[Level]) -> int:
+    """The frame at the level nearest to this one, the earlier of two."""
+    return min(range(len(levels)), key=lambda i: abs(levels[i][0] - level))
 
 
 def _selection(selected: int | tuple[int, int, int] | None) -> dict[str, Any]:

@@ -47,9 +47,10 @@ class Player {
     const kept = before ? this : this.memory.scene === header.scene ? this.memory : null;
     if (!before && kept) this.picked = kept.picked ?? this.picked;
     const same = (name) => SAME(header[name], before ? before[name] : kept?.[name]);
-    const moved = !kept || !same("asked") || !same("scene");
-    if (!kept || !same("scene") || !same("selected")) this.picked = { ...header.selected };
-    this.anchor = moved ? this.anchored(header.start) : kept.anchor ?? this.anchored(header.start);
+    const begun = !kept || !same("scene"), chosen = begun || !same("selected"), placed = begun || !same("asked");
+    const moved = chosen || placed;
+    if (chosen) this.picked = { ...header.selected };
+    this.anchor = placed ? this.anchored(header.start) : kept.anchor ?? this.anchored(header.start);
     const frame = this.find(this.anchor);
     this.build(header, part);
     if (!this.transport) {
@@ -64,13 +65,14 @@ class Player {
     }
     const playing = this.transport.playing;
     this.transport.say(labels);
-    this.transport.load(levels.length, playing && !moved ? Math.min(this.transport.frame, levels.length - 1) : frame);
+    this.transport.load(levels.length, playing && !placed ? Math.min(this.transport.frame, levels.length - 1) : frame);
     this.root.setAttribute("aria-label", labels.player);
     this.stage.setAttribute("aria-label", labels.keys);
     this.hint.textContent = labels.hint ?? "";
     const settled = { frame: header.start, ...header.selected };
     this.reported = before ? this.reported : settled;
-    if (!before && !SAME(settled, { frame, ...this.picked })) setTimeout(() => this.rest(false), 0);
+    this.tag();
+    if (!before || moved) setTimeout(() => this.transport.playing || this.rest(false), 0);
   }
 
   anchored(frame) {
@@ -222,14 +224,18 @@ class Player {
       scene: this.header.scene, asked: this.header.asked, selected: this.header.selected,
     });
     const { item, pixel } = this.picked;
-    const { dataset } = this.root;
-    dataset.item = item ?? "";
-    dataset.pixel = pixel ? pixel.join(",") : "";
+    this.tag();
     if (!playing) this.voice.textContent = this.header.levels[frame].text;
     const news = { frame, item, pixel };
     if (SAME(news, this.reported)) return;
     this.reported = news;
-    this.report({ ...this.anchor, playing, item, pixel });
+    const { scene, asked, selected } = this.header;
+    this.report({ ...this.anchor, playing, item, pixel, scene, asked, selected });
+  }
+
+  tag() {
+    const { item, pixel } = this.picked;
+    Object.assign(this.root.dataset, { item: item ?? "", pixel: pixel ? pixel.join(",") : "" });
   }
 }
 

@@ -55,7 +55,7 @@ class Small {
   tick(now) {
     const share = (now - this.started) / RUN;
     const last = this.film.frames - 1;
-    this.frame = Math.min(last, Math.floor(share * this.film.frames));
+    this.frame = Math.min(last, Math.max(0, Math.floor(share * this.film.frames)));   // a frame's time may lie before the start
     this.draw();
     if (share < 1 && this.canvas.isConnected) requestAnimationFrame(this.tick);
     else this.started = null;

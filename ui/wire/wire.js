@@ -30,6 +30,7 @@ export default function (component) {
   const root = document.documentElement;
   const wire = (globalThis.tenStepsWire ??= {});
   root.lang = data.language;
+  root.style.colorScheme = shownTheme();                  // for what lies outside the app's element, such as dialogs
   root.classList.toggle("presenting", data.presenting);
   wire.presenting = data.presenting;
   if (data.choice) {

@@ -39,13 +39,15 @@ else:
         Track("x0", "Clean", "images", values, role="data", note=[f"note {i}" for i in range(frames)]),
     ][:tracks]
 levels = [(round(1000 * (1 - f / (frames - 1))), f) for f in range(frames)]
+place = st.expander("fold") if "fold" in ask else st.container()
 if not st.checkbox("away", key="away"):
-    state = player(
-        shown,
-        levels,
-        key="scene.player",
-        labels=labels,
-        start=int(ask.get("start", -1)),
-        scene=st.session_state.get("scene", ""),
-    )
+    with place:
+        state = player(
+            shown,
+            levels,
+            key="scene.player",
+            labels=labels,
+            start=int(ask.get("start", -1)),
+            scene=st.session_state.get("scene", ""),
+        )
     st.markdown(f"frame {state.frame}, t {levels[state.frame][0]}, item {state.item}, pixel {state.pixel}")

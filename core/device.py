@@ -1,5 +1,7 @@
 """Which processor the networks run on: CUDA, else Apple's MPS, else the CPU."""
 
+import os
+
 import torch
 
 
@@ -36,6 +38,17 @@ def pick(name: str | None = None) -> torch.device:
     if int(index) >= count:
         raise ValueError(f"The device {kind}:{index} is not there; this machine has {count} of that kind, from 0.")
     return torch.device(kind, int(index))
+
+
+def settle_threads() -> None:
+    """Leave one core to whoever answers people, and take no more than four.
+
+    Networks as small as these gain little from a second thread (a quarter, on two quiet cores) and lose all of it, and
+    tenfold more, when another process wants that core: every layer then waits for the slower half. OMP_NUM_THREADS,
+    where somebody has set it, is obeyed.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, min(4, (os.cpu_count() or 2) - 1)))
 
 
 def describe(device: torch.device | str) -> str:

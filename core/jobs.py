@@ -215,6 +215,9 @@ class Runner:
     # In the runner's thread, without the lock.
 
     def _work(self) -> None:
+        from core.device import settle_threads  # here, because it imports torch
+
+        settle_threads()
         while True:
             with self._changed:
                 run = None

@@ -82,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     a = arguments(argv)
     _, make, start = KINDS[a.kind]
     try:
+        device.settle_threads()
         where = device.pick(a.device)
         config = make(a.dataset, a.epochs, **a.training)
         store = ModelStore(a.store) if a.store else user_store()

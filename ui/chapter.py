@@ -13,7 +13,7 @@ Sections of the page's Markdown that the frame draws (all need to be there in ev
 
     <page>.page.title, <page>.page.idea, <page>.page.next                    title, one sentence, what is left open
     <experiment>.title, <experiment>.question                                above each experiment
-    <page>.<formula>.title, <page>.<formula>.<line>                          name of a derivation, a reason for each line
+    <page>.<formula>.title, <page>.<formula>.<line>                          a derivation's name, a reason for each line
     <prediction>.question, .option.<option>, .answer                         `.answer` has the answer's placeholders
 
 An experiment may be drawn inside a function under `@st.fragment`: address bar, link and reset work there too.
@@ -95,8 +95,13 @@ class Chapter:
         links.published(experiment_id, changed)
         if settings:
             st.button(
-                t.label("scene.reset"), key=f"{experiment_id}.reset", type="tertiary", icon=":material/restart_alt:",
-                disabled=not changed, on_click=links.reset, args=(settings,),
+                t.label("scene.reset"),
+                key=f"{experiment_id}.reset",
+                type="tertiary",
+                icon=":material/restart_alt:",
+                disabled=not changed,
+                on_click=links.reset,
+                args=(settings,),
             )
         with st.container(width="content"):
             wire.scene(
@@ -144,13 +149,22 @@ class Chapter:
             st.subheader(t.label("prediction.title"), anchor=False)
             text.prose(t.words(f"{name}.question"))
             choice = st.radio(
-                t.label("prediction.pick"), list(options), index=None, key=picked, label_visibility="collapsed",
-                format_func=lambda option: t.words(f"{name}.option.{option}"), disabled=state.get(locked, False),
+                t.label("prediction.pick"),
+                list(options),
+                index=None,
+                key=picked,
+                label_visibility="collapsed",
+                format_func=lambda option: t.words(f"{name}.option.{option}"),
+                disabled=state.get(locked, False),
             )
             if not state.get(locked):
                 st.button(
-                    t.label("prediction.lock"), key=f"{name}.lock", disabled=choice is None, type="primary",
-                    on_click=state.__setitem__, args=(locked, True),
+                    t.label("prediction.lock"),
+                    key=f"{name}.lock",
+                    disabled=choice is None,
+                    type="primary",
+                    on_click=state.__setitem__,
+                    args=(locked, True),
                 )
                 return
             right, values = answer()

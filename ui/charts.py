@@ -109,7 +109,7 @@ def thin(count: int, most: int = MOST) -> np.ndarray:
 def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:
     x, y = np.asarray(line.x, float), np.asarray(line.y, float)
     if x.shape != y.shape or x.ndim != 1:
-        raise ValueError(f"the curve {line.name!r} needs x and y of one equal length; they have {x.shape} and {y.shape}")
+        raise ValueError(f"the curve {line.name!r} needs as many x as y; they have {x.shape} and {y.shape}")
     keep = thin(len(x), most)
     keep = keep[np.isfinite(x[keep]) & np.isfinite(y[keep])]
     rows = [{"name": line.name, "x": x[i], "y": y[i], "marked": line.points, "order": order} for i in keep]

@@ -1,7 +1,7 @@
 """The code that just ran, read from its file and shown; never imported, never a copy.
 
-    source = code.read("core/diffusion/samplers.py", ["ddim"])     the text of those functions or classes
-    code.show(source, highlight=("x0 =",))                         drawn, lines that contain such a text marked
+source = code.read("core/diffusion/samplers.py", ["ddim"])     the text of those functions or classes
+code.show(source, highlight=("x0 =",))                         drawn, lines that contain such a text marked
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ SURFACES: dict[str, tuple[str, str]] = {  # name: (light, dark)
 
 
 def theme() -> str:
-    """"light" or "dark": what this session's browser shows."""
+    """ "light" or "dark": what this session's browser shows."""
     import streamlit as st
 
     return "dark" if st.context.theme.type == "dark" else "light"
@@ -81,7 +81,9 @@ def for_components() -> dict[str, dict[str, object]]:
 
 
 def css() -> str:
-    """The whole table as CSS variables that follow `color-scheme` (dialogs lie outside the app: the root's), and the formulas' colours with it.
+    """The whole table as CSS variables that follow the root's `color-scheme`, and the formulas' colours with it.
+
+    Dialogs lie outside the app's element, so the variables are the root's.
 
     KaTeX writes a formula's colours into style attributes; formulas carry the light text colours, and the last
     rules turn those into the variables, so that a change of theme needs no new formula.

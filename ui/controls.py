@@ -32,8 +32,15 @@ def slider(setting: Setting, *, format: str | None = None, **bounds: float) -> f
         return links.value(s)
     _seed(s)
     now = st.slider(
-        links.name_of(s.key), cast(s.low), cast(s.high), step=cast(s.step), format=format, key=s.key, help=_help(s),
-        on_change=_touched, args=(s,),
+        links.name_of(s.key),
+        cast(s.low),
+        cast(s.high),
+        step=cast(s.step),
+        format=format,
+        key=s.key,
+        help=_help(s),
+        on_change=_touched,
+        args=(s,),
     )
     return _keep(s, now)
 
@@ -44,8 +51,14 @@ def number(setting: Setting, **bounds: float) -> float | int:
     cast = int if s.kind == "whole" else float
     _seed(s)
     now = st.number_input(
-        links.name_of(s.key), cast(s.low), cast(s.high), step=cast(s.step), key=s.key, help=_help(s),
-        on_change=_touched, args=(s,),
+        links.name_of(s.key),
+        cast(s.low),
+        cast(s.high),
+        step=cast(s.step),
+        key=s.key,
+        help=_help(s),
+        on_change=_touched,
+        args=(s,),
     )
     return _keep(s, links.value(s) if now is None else now)
 
@@ -77,8 +90,14 @@ def pills(setting: Setting) -> tuple[str | int, ...]:
     """Any number of the choices, in their order."""
     _seed(setting, list)
     now = st.pills(
-        links.name_of(setting.key), list(setting.choices), selection_mode="multi", key=setting.key, help=_help(setting),
-        format_func=lambda option: links.name_of_choice(setting.key, option), on_change=_touched, args=(setting,),
+        links.name_of(setting.key),
+        list(setting.choices),
+        selection_mode="multi",
+        key=setting.key,
+        help=_help(setting),
+        format_func=lambda option: links.name_of_choice(setting.key, option),
+        on_change=_touched,
+        args=(setting,),
     )
     return _keep(setting, tuple(c for c in setting.choices if c in now))
 
@@ -86,7 +105,8 @@ def pills(setting: Setting) -> tuple[str | int, ...]:
 def toggle(setting: Setting) -> bool:
     """On or off."""
     _seed(setting)
-    now = st.toggle(links.name_of(setting.key), key=setting.key, help=_help(setting), on_change=_touched, args=(setting,))
+    label = links.name_of(setting.key)
+    now = st.toggle(label, key=setting.key, help=_help(setting), on_change=_touched, args=(setting,))
     return _keep(setting, now)
 
 
@@ -96,8 +116,11 @@ def seed(setting: Setting) -> int:
         now = number(setting)
         nxt = int(now) + 1 if now < setting.high else int(setting.low)
         st.button(
-            text.current().label("control.another_seed"), key=f"{setting.key}.next", icon=":material/casino:",
-            on_click=links.put_all, args=({setting: nxt},),
+            text.current().label("control.another_seed"),
+            key=f"{setting.key}.next",
+            icon=":material/casino:",
+            on_click=links.put_all,
+            args=({setting: nxt},),
         )
     return int(now)
 
@@ -109,8 +132,11 @@ def presets(experiment: str, table: Mapping[str, Mapping[Setting, object]]) -> N
         st.caption(t.label("control.try"), width="content")
         for name, wished in table.items():
             st.button(
-                t.words(f"{experiment}.preset.{name}"), key=f"{experiment}.preset.{name}", type="secondary",
-                on_click=links.put_all, args=(dict(wished),),
+                t.words(f"{experiment}.preset.{name}"),
+                key=f"{experiment}.preset.{name}",
+                type="secondary",
+                on_click=links.put_all,
+                args=(dict(wished),),
             )
 
 

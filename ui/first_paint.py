@@ -30,7 +30,7 @@ def load(page_id: str) -> dict[str, np.ndarray] | None:
 @lru_cache(maxsize=16)
 def _load(file: Path, stamp: int) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

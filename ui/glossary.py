@@ -1,8 +1,8 @@
 """Words and symbols explained, at hand on every page: a button that opens both tables.
 
 Terms are the sections `glossary.term.<name>` of content/<language>/glossary.md: the term in the first line, what it
-means below. Symbols are content/formulas/symbols.toml, each with a `tex` and the numbers of the `steps` that use it, and
-are explained by the sections `glossary.symbol.<name>`.
+means below. Symbols are content/formulas/symbols.toml, each with a `tex` and the numbers of the `steps` that use it,
+explained by the sections `glossary.symbol.<name>`.
 """
 
 from __future__ import annotations

@@ -305,9 +305,13 @@ def settled(experiment: str) -> None:
 
 
 def name_of(key: str) -> str:
-    """The label of a setting: the page's section of that name, else `setting.<last part>` of ui.toml."""
+    """The label of a setting: the page's section of that name, else `setting.<last part>` of ui.toml.
+
+    A canvas has no label of its own and need not have either: it is called by `setting.drawing` then.
+    """
     t = text.current()
-    return t.words(key) if t.has(key) else t.label(f"setting.{key.rpartition('.')[2]}")
+    general = f"setting.{key.rpartition('.')[2]}"
+    return t.words(key) if t.has(key) else t.label(general if t.has_label(general) else "setting.drawing")
 
 
 def name_of_choice(key: str, option: str | int) -> str:
@@ -320,12 +324,13 @@ def name_of_choice(key: str, option: str | int) -> str:
 
 def _say(setting: Setting, code: str, asked: str) -> None:
     """Note a problem. Only numbers are repeated: a link's text is a stranger's."""
+    bounds = (("low", text.number(setting.low, 6)), ("high", text.number(setting.high, 6)))
     values: tuple[tuple[str, str], ...] = ()
     if code == "clamped" and setting.kind in ("whole", "real"):
         used = clamp(setting, _number(asked))[0]
-        values = tuple((n, text.number(v, 6)) for n, v in (("low", setting.low), ("high", setting.high), ("used", used)))
+        values = (*bounds, ("used", text.number(used, 6)))
     elif code == "clamped":
-        code, values = "clamped_span", tuple((n, text.number(v, 6)) for n, v in (("low", setting.low), ("high", setting.high)))
+        code, values = "clamped_span", bounds
     elif code in ("unknown", "nonsense"):
         code = "default"
     said = _store(PROBLEMS, list)

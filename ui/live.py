@@ -103,7 +103,8 @@ def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None
     if running:
         mine = shot.owner == watcher()
         if mine:
-            st.button(t.label("live.stop"), key=f"{name}.stop", icon=":material/stop:", on_click=_stop, args=(shot.key,))
+            stop = t.label("live.stop")
+            st.button(stop, key=f"{name}.stop", icon=":material/stop:", on_click=_stop, args=(shot.key,))
         if not mine or shot.watchers > 1:
             st.button(
                 t.label("live.leave"), key=f"{name}.leave", icon=":material/logout:",

@@ -104,7 +104,7 @@ const ICONS = {
   play: "M7.5 4.2v15.6L20 12z",
   pause: "M6.5 5h4v14h-4zM13.5 5h4v14h-4z",
   forward: "M8.2 18.4 9.8 20l8-8-8-8-1.6 1.6 6.4 6.4z",
-  undo: "M12.5 8c-2.65 0-5.05.99-6.9 2.6L2 7v9h9l-3.62-3.62c1.39-1.16 3.16-1.88 5.12-1.88 3.54 0 6.55 2.31 7.6 5.5l2.37-.78C21.08 11.03 17.15 8 12.5 8z",
+  undo: "M9.6 4.4 3.6 10.2l6 5.8v-4.4h4.6a3.3 3.3 0 0 1 0 6.6H8.4v2.4h5.8a5.7 5.7 0 0 0 0-11.4H9.6z",
   clear: "M6 7h12l-1 13.2H7zM9.2 4h5.6l.8 1.6H20v1.8H4V5.6h4.4z",
   done: "M9.2 16.6 4.8 12.2 3.2 13.8l6 6L21 8l-1.6-1.6z",
 };
@@ -209,10 +209,9 @@ class Transport {
   }
 
   stop() {
-    const was = this.playing;
+    if (!this.playing) return;
     this.playing = false;
-    if (was) this.mark();
-    return was;
+    this.mark();
   }
 
   pause() {
@@ -235,6 +234,8 @@ class Transport {
     this.buttons.reset.disabled = this.buttons.back.disabled = frame === 0;
     this.buttons.forward.disabled = frame >= count - 1;
     this.buttons.play.disabled = count < 2;
+    const at = root.getRootNode().activeElement;                          // a disabled button would swallow the keys
+    if (at?.disabled && this.bar.contains(at)) scrub.focus({ preventScroll: true });
     if (root.dataset.playing !== String(this.playing)) {
       const name = this.playing ? "pause" : "play";
       this.buttons.play.replaceChildren(icon(ICONS[name]));

@@ -52,13 +52,20 @@ def _bar(here: str, presenting: bool) -> None:
         with st.container(key="shell-road", width="stretch"):
             if here != "overview":
                 road.strip(here)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="shell-tools", width="content"):
+        tools = st.container(
+            horizontal=True, vertical_alignment="center", gap="small", key="shell-tools", width="content"
+        )
+        with tools:
             _quiet_line()
             glossary.button()
             st.button(
-                t.label("shell.present_end" if presenting else "shell.present"), key="shell.present", type="tertiary",
+                t.label("shell.present_end" if presenting else "shell.present"),
+                key="shell.present",
+                type="tertiary",
                 icon=":material/close_fullscreen:" if presenting else ":material/present_to_all:",
-                help=t.label("shell.present_help"), on_click=_present, args=(not presenting,),
+                help=t.label("shell.present_help"),
+                on_click=_present,
+                args=(not presenting,),
             )
             _language()
 
@@ -68,8 +75,13 @@ def _language() -> None:
     codes = text.languages()
     st.session_state["shell.language"] = st.session_state["language"]
     st.segmented_control(
-        text.current().label("shell.language"), codes, key="shell.language", required=True, label_visibility="collapsed",
-        format_func=lambda code: text.Words(code).label("language.name"), on_change=_choose_language,
+        text.current().label("shell.language"),
+        codes,
+        key="shell.language",
+        required=True,
+        label_visibility="collapsed",
+        format_func=lambda code: text.Words(code).label("language.name"),
+        on_change=_choose_language,
     )
 
 

@@ -1,10 +1,10 @@
 """The words of this session's language. Never a process-wide "current language".
 
     t = text.current()
-    t.words("diffusion_model.denoise.caption", t=600, calls=4)   content/<language>/diffusion_model.md, section of that id
-    t.label("transport.play")                                    content/<language>/ui.toml
-    t.formula("diffusion_model.one_jump")                        content/formulas/diffusion_model.toml, as LaTeX
-    text.prose(t.words(...))                                     draws Markdown; `text.prose(..., small=True)` as a caption
+    t.words("em.starts.caption", runs=40)     section of that id in content/<language>/em.md
+    t.label("scene.copy")                     content/<language>/ui.toml
+    t.formula("diffusion_model.one_jump")     content/formulas/diffusion_model.toml, as LaTeX
+    text.prose(t.words(...))                  draws Markdown; `text.prose(..., small=True)` as a caption
 
 A page's Markdown: a section begins with a line `# <id>`, where the id is the full dotted name, and goes on to the next
 such line. `{{name}}` is a placeholder. `:data[a word]` gives a word the colour of a role (ui/colours.py). A value that

@@ -21,7 +21,8 @@ def signal_and_noise(schedule: NoiseSchedule, t: Tensor, like: Tensor) -> tuple[
     The roots are taken in float64 before the cast: in float32, 1 − ᾱ_t would lose its digits near t = 0.
     Raises ValueError where a level on the CPU lies outside the schedule.
     """
-    if t.device.type == "cpu" and len(t) and (int(t.min()) < 0 or int(t.max()) > schedule.T):  # a look costs a GPU a wait
+    # only where looking is free: a GPU would have to be waited for
+    if t.device.type == "cpu" and len(t) and (int(t.min()) < 0 or int(t.max()) > schedule.T):
         raise ValueError(f"Levels must lie in 0..{schedule.T}.")
     place, shape = t.to(like.device), (-1, *[1] * (like.ndim - 1))
     roots = schedule.alpha_bar.sqrt(), (1 - schedule.alpha_bar).sqrt()  # (T+1,) each

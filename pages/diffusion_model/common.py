@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -12,6 +12,7 @@ import streamlit as st
 from core import first_paint
 from core.diffusion import library
 from core.diffusion.sampling import Frame, SamplingConfig, SamplingState
+from core.job import Job, Snapshot
 from ui import links, live, player, text
 
 PAGE = "diffusion_model"
@@ -94,59 +95,101 @@ def _chosen(setting: links.Setting) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """What is on screen: the states, how long they took (None: kept from before), and what is still being computed."""
+    """What is on screen: the states, the model that drew them, and how long that took (None: kept from before)."""
 
     config: SamplingConfig
+    model: Model
     state: SamplingState
     seconds: float | None
     fresh: bool  # False while the run that was asked for is not done: then this is the picture before it
-    snapshot: object | None  # of the run that was asked for, core.jobs.Snapshot
 
 
-def sampled(configs: Sequence[SamplingConfig], slot: str) -> list[Sampled] | None:
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """A run that the page waits for, or that failed."""
+
+    config: SamplingConfig
+    shot: Snapshot
+
+
+def sampled(
+    configs: Sequence[SamplingConfig], model: Model, slot: str, kept: Sequence[SamplingConfig] = ()
+) -> tuple[list[Sampled], Expected | None]:
     """The states of these runs: what ships, what was sampled before, or a run that the server makes now.
 
-    slot: names the place on the page; while a run is not done its last picture is returned, with fresh False.
-    None where nothing has ever been drawn there.
+    slot: names the place on the page. While a run is not done, its last picture is returned with fresh False, at first
+    the one of `kept`, and beside it the run that is waited for or that failed. The list is empty where there is none.
     """
-    done = [_finished(config) for config in configs]
-    shots = [None] * len(configs)
-    if not all(done):
-        from core import jobs
-
-        asked = [None if d else jobs.runner().ask(c, live.watcher()) for c, d in zip(configs, done, strict=True)]
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until and any(j and j.snapshot().status in live.ACTIVE for j in asked):
-            time.sleep(0.02)
-        shots = [job.snapshot() if job else None for job in asked]
-        done = [
-            d or ((shot.state, shot.seconds) if shot.status == "done" and shot.state is not None else None)
-            for d, shot in zip(done, shots, strict=True)
-        ]
+    shown = f"{PAGE}.{slot}.shown"
+    done = [_kept(config) for config in configs]
+    asked = _asked([c for c, d in zip(configs, done, strict=True) if not d], slot)
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and any(job.snapshot().status in live.ACTIVE for job in asked.values()):
+        time.sleep(0.02)
+    shots = {key: job.snapshot() for key, job in asked.items()}
+    _note_failures(shots, slot)
+    done = [d or _done(shots[c.key]) for c, d in zip(configs, done, strict=True)]
     if all(done):
-        now = [Sampled(c, d[0], d[1], True, None) for c, d in zip(configs, done, strict=True)]
-        st.session_state[f"{PAGE}.{slot}.shown"] = now
-        return now
-    before = st.session_state.get(f"{PAGE}.{slot}.shown")
-    waiting = next(shot for shot, d in zip(shots, done, strict=True) if not d)
-    if before is None:
-        return None
-    return [Sampled(b.config, b.state, b.seconds, False, waiting) for b in before]
+        now = [Sampled(c, model, *d, True) for c, d in zip(configs, done, strict=True)]
+        st.session_state[shown] = now
+        return now, None
+    expected = next(Expected(c, shots[c.key]) for c, d in zip(configs, done, strict=True) if not d)
+    if shown not in st.session_state and (ships := models().get("digits")) and all(map(_kept, kept)):
+        st.session_state[shown] = [Sampled(c, ships, *_kept(c), True) for c in kept]
+    return [replace(before, fresh=False) for before in st.session_state.get(shown, ())], expected
+
+
+def waiting(expected: Expected | None) -> None:
+    """Says how far the run is that the page waits for, and draws the page anew when it is done; or that it failed."""
+    if expected is None:
+        return
+    if expected.shot.status in live.ACTIVE:
+        _wait(expected.config)
+    else:
+        text.prose(live.message(expected.shot.message or "failed"), small=True)
 
 
 @st.fragment(run_every=0.7)
-def wait() -> None:
-    """While a sampling run goes on, look again; the page is drawn anew when none is left."""
+def _wait(config: SamplingConfig) -> None:
     from core import jobs
 
     jobs.runner().seen(live.watcher())
-    if not any(shot.key.startswith("sampling-") for shot in live.runs()):
+    job = jobs.runner().find(config.key)
+    shot = job.snapshot() if job else None
+    if shot is None or shot.status not in live.ACTIVE:
         st.rerun()
+    step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, config.steps)
+    text.prose(text.current().words(f"{PAGE}.denoise.waiting", step=step, steps=steps), small=True)
 
 
-def _finished(config: SamplingConfig) -> tuple[SamplingState, float | None] | None:
+def _asked(configs: Sequence[SamplingConfig], slot: str) -> dict[str, Job]:
+    """The runs of these configs by key; those that this place asked for earlier and wants no longer are left."""
+    place, failed = f"{PAGE}.{slot}.asked", st.session_state.setdefault(f"{PAGE}.{slot}.failed", set())
+    before, now = st.session_state.get(place, ()), tuple(config.key for config in configs)
+    st.session_state[place] = now
+    failed.intersection_update(now)
+    if not before and not now:
+        return {}
+    from core import jobs
+
+    runner = jobs.runner()
+    for key in set(before) - set(now):
+        runner.leave(key, live.watcher())
+    # what failed here is not tried again by a mere look at the page
+    return {c.key: (c.key in failed and runner.find(c.key)) or runner.ask(c, live.watcher()) for c in configs}
+
+
+def _note_failures(shots: dict[str, Snapshot], slot: str) -> None:
+    st.session_state[f"{PAGE}.{slot}.failed"].update(key for key, shot in shots.items() if shot.status == "failed")
+
+
+def _kept(config: SamplingConfig) -> tuple[SamplingState, float | None] | None:
     kept = first_paint.sampling(config.key)
     return None if kept is None else (kept, None)
+
+
+def _done(shot: Snapshot) -> tuple[SamplingState, float | None] | None:
+    return (shot.state, shot.seconds) if shot.status == "done" and shot.state is not None else None
 
 
 def stacked(frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import html
 
 import streamlit as st
 
+from core import first_paint
 from core.diffusion.arithmetic import Row, explain
 from core.diffusion.sampling import MOST_IMAGES, Frame, SamplingConfig
 from pages.diffusion_model import common
@@ -33,17 +34,14 @@ def draw(page: chapter.Chapter) -> None:
     settings = (MODEL, SAMPLER, STEPS, ETA, SCALE, LABEL, COUNT, CLIP, SEED, FRAME)
     with page.experiment(ID, settings=settings):
         config, model = _controls(MODEL, known)
-        runs = common.sampled([config], "denoise")
-        if runs is None:
-            st.caption(text.current().words(f"{ID}.waiting", step=0, steps=config.steps))
-            common.wait()
-            return
-        [run] = runs
-        with st.container(key=f"{ID}.stage" if run.fresh else f"{ID}.stage_stale"):
-            _picture(run, model)
+        kept = [first_paint.denoise_scene(known["digits"].key)] if "digits" in known else []
+        runs, expected = common.sampled([config], model, "denoise", kept)
+        for run in runs:
+            with st.container(key=f"{ID}.stage" if run.fresh else f"{ID}.stage_stale"):
+                _picture(run, expected)
+        if not runs:
+            common.waiting(expected)
         _presets(MODEL, known)
-        if not run.fresh:
-            common.wait()
 
 
 def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[SamplingConfig, common.Model]:
@@ -98,9 +96,9 @@ def _presets(MODEL: links.Setting, known: dict[str, common.Model]) -> None:
     )
 
 
-def _picture(run: common.Sampled, model: common.Model) -> None:
+def _picture(run: common.Sampled, expected: common.Expected | None) -> None:
     """The player, the sentence under it, and the arithmetic of what was clicked."""
-    t, frames = text.current(), run.state.frames
+    t, frames, model = text.current(), run.state.frames, run.model
     x, noise, x0 = common.stacked(frames)
     kind = "images" if model.images else "points"
     predicted = [t.words(f"{ID}.note", t=f.t if f.noise is not None else frames[-2].t) for f in frames]
@@ -129,8 +127,9 @@ def _picture(run: common.Sampled, model: common.Model) -> None:
         start=start,
     )
     links.put(FRAME, frames[rests.frame].t)
-    _sentences(run, frames[rests.frame], model)
-    _arithmetic(run, frames[rests.frame], rests, model)
+    common.waiting(expected)
+    _sentences(run, frames[rests.frame])
+    _arithmetic(run, frames[rests.frame], rests)
 
 
 def _start_level() -> int:
@@ -142,17 +141,9 @@ def _start_level() -> int:
     return st.session_state[place][1]
 
 
-def _sentences(run: common.Sampled, frame: Frame, model: common.Model) -> None:
+def _sentences(run: common.Sampled, frame: Frame) -> None:
     """What ran, and where the player rests."""
-    t, config = text.current(), run.config
-    if not run.fresh:
-        shot = run.snapshot
-        step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, config.steps)
-        if shot.status == "failed":
-            words = f"live.message.{shot.message}"
-            text.prose(t.label(words if t.has_label(words) else "live.message.failed"), small=True)
-        else:
-            text.prose(t.words(f"{ID}.waiting", step=step, steps=steps), small=True)
+    t, config, model = text.current(), run.config, run.model
     ran = {
         "sampler": links.name_of_choice(SAMPLER.key, config.sampler),
         "calls": run.state.calls,
@@ -176,9 +167,9 @@ def _sentences(run: common.Sampled, frame: Frame, model: common.Model) -> None:
     text.prose(sentence)
 
 
-def _arithmetic(run: common.Sampled, frame: Frame, rests: player.PlayerState, model: common.Model) -> None:
+def _arithmetic(run: common.Sampled, frame: Frame, rests: player.PlayerState) -> None:
     """The step from this frame, worked out for the pixel or particle that was clicked."""
-    t = text.current()
+    t, model = text.current(), run.model
     with st.container(key=f"{ID}.arithmetic"):
         item = 0 if rests.item is None else min(rests.item, run.config.count - 1)
         row, column = rests.pixel or (14, 14)

@@ -50,15 +50,12 @@ def draw(page: chapter.Chapter) -> None:
             replace(base, sampler=name, steps=first_paint.steps_for(name, calls), eta=eta if name == "ddim" else 0.0)
             for name in common.SAMPLER_NAMES
         ]
-        runs = common.sampled(configs, "samplers")
-        if runs is None:
-            st.caption(t.words("diffusion_model.denoise.waiting", step=0, steps=model.T))
-            common.wait()
-        else:
+        kept = first_paint.race_scenes(known["digits"].key) if "digits" in known else ()
+        runs, expected = common.sampled(configs, model, "samplers", kept)
+        if runs:
             with st.container(key=f"{ID}.stage" if runs[0].fresh else f"{ID}.stage_stale"):
-                _race(runs, model, calls)
-            if not runs[0].fresh:
-                common.wait()
+                _race(runs)
+        common.waiting(expected)
         presets = {
             "five": {CALLS: 5, ETA: 0.0},
             "fifty": {CALLS: 50, ETA: 0.0},
@@ -70,10 +67,11 @@ def draw(page: chapter.Chapter) -> None:
         _quality(model)
 
 
-def _race(runs: list[common.Sampled], model: common.Model, calls: int) -> None:
+def _race(runs: list[common.Sampled]) -> None:
     """All four side by side, each at the last level that it had reached when the clock says t."""
-    t = text.current()
+    t, model = text.current(), runs[0].model
     T = model.T
+    calls = next(run.config.steps for run in runs if run.config.sampler == "ddim")
     clock = sorted({f.t for f in runs[0].state.frames}, reverse=True)
     tracks = []
     for run in runs:
@@ -119,7 +117,7 @@ def _quality(model: common.Model) -> None:
         if state is not None and state.measured:
             _chart(state, model, config.count)
 
-    live.watch(slot, lambda: config, show, config_key=config.key)
+    live.watch(slot, lambda: config, show, config_key=config.key, kind="measuring")
 
 
 def _measurement(model: common.Model) -> QualityConfig:

@@ -89,6 +89,8 @@ def test_steps_by_button_and_by_key(show):
     do(page, "reset")
     stands(page, 0)
     expect(root(page).locator("[data-do=back]")).to_be_disabled()
+    page.keyboard.press("ArrowRight")  # the keys still work after the button that had the focus was disabled
+    stands(page, 1)
 
 
 def test_scrubbing_stays_in_the_browser_until_it_is_released(show):

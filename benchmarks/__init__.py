@@ -1,0 +1,1 @@
+"""Measurements side by side; what takes long and what depends on the machine lives here, not in tests."""

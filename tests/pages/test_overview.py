@@ -1,0 +1,81 @@
+"""overview.map: ten stops in order, a link and a picture where there is a page, words everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ui import catalogue, component, first_paint, road, text
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def messages(language: str) -> list[tuple[dict, dict]]:
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test.query_params["lang"] = language
+    test.run()
+    assert not test.exception
+    found = [c.proto for c in test.get("bidi_component")]
+    return [component.decode(p.bytes) for p in found if p.component_name == "ten_steps.road"]
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_the_road_has_ten_stops_and_links_those_with_a_page(language):
+    (header, parts), t = messages(language)[0], text.Words(language)
+    assert [s["number"] for s in header["stops"]] == list(range(1, 11))
+    for stop in header["stops"]:
+        assert stop["title"] == t.words(f"overview.step.{stop['id']}.title")
+        assert stop["question"] == t.words(f"overview.step.{stop['id']}.question")
+        page = catalogue.page_of_step(stop["id"])
+        assert stop["href"] == (page.url_path if page else None)
+        if "picture" in stop:
+            assert page is not None
+            assert parts[stop["id"]].size == np.prod(stop["picture"]["shape"])
+
+
+def frames(count: int = 4) -> np.ndarray:
+    return np.zeros((count, 2, 28, 28), np.uint8)
+
+
+def save(folder: Path, **arrays: np.ndarray) -> None:
+    np.savez(folder / "diffusion_model.npz", **arrays)
+
+
+def test_a_picture_is_read_and_the_last_one_is_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_paint, "FOLDER", tmp_path)
+    save(tmp_path, road_frames=frames(), road_levels=np.array([1000, 500, 100, 0]))
+    picture = first_paint.road_picture("diffusion_model")
+    assert picture.levels == (1000, 500, 100, 0)
+    if catalogue.page_of_step("diffusion_model"):
+        header, parts = messages("en")[0]
+        assert header["hero"] == "diffusion_model"
+        assert parts["diffusion_model"].size == frames().size
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut short", "no zip", "wrong shape", "wrong type", "no picture"])
+def test_without_a_good_picture_the_road_still_stands(tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(first_paint, "FOLDER", tmp_path)
+    file = tmp_path / "diffusion_model.npz"
+    if damage == "wrong shape":
+        save(tmp_path, road_frames=frames(), road_levels=np.arange(3))
+    elif damage == "wrong type":
+        save(tmp_path, road_frames=frames().astype(np.float32), road_levels=np.arange(4))
+    elif damage == "no picture":
+        save(tmp_path, x=np.zeros(3))
+    elif damage == "no zip":
+        file.write_bytes(b"this is no archive")
+    elif damage == "cut short":
+        save(tmp_path, road_frames=frames(), road_levels=np.arange(4))
+        file.write_bytes(file.read_bytes()[:500])
+    header, parts = messages("ko")[0]
+    assert header["hero"] is None
+    assert not parts
+    assert not any("picture" in s for s in header["stops"])
+
+
+def test_a_picture_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="picture"):
+        road.Picture(frames(), (1, 2))

@@ -1,0 +1,143 @@
+"""Links: what is written can be read, whatever else is read gives something usable, and it is said."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ui import links, packing
+
+WHOLE = links.whole("p.e.whole", 10, low=1, high=1000)
+STEPPED = links.whole("p.e.stepped", 15, low=5, high=98, step=10)
+REAL = links.real("p.e.real", 0.0, low=-1.0, high=1.0, step=0.1)
+CHOICE = links.choice("p.e.choice", "ddim", ("ddpm", "ddim", 7))
+FLAG = links.flag("p.e.flag", True)
+SEVERAL = links.several("p.e.several", (3,), tuple(range(10)))
+SPAN = links.span("p.e.span", (-1.0, 1.0), low=-5.0, high=5.0, step=0.1)
+POINTS = links.points("p.e.points", low=-3.0, high=3.0)
+STROKES = links.strokes("p.e.strokes")
+ALL = (WHOLE, STEPPED, REAL, CHOICE, FLAG, SEVERAL, SPAN, POINTS, STROKES)
+unit = st.floats(0, 1)
+
+
+def allowed(setting: links.Setting, value: object) -> bool:
+    match setting.kind:
+        case "whole":
+            on_grid = (value - setting.low) % setting.step == 0
+            return isinstance(value, int) and setting.low <= value <= setting.high and on_grid
+        case "real":
+            return isinstance(value, float) and setting.low <= value <= setting.high
+        case "choice":
+            return value in setting.choices
+        case "flag":
+            return isinstance(value, bool)
+        case "several":
+            return all(v in setting.choices for v in value) and len(set(value)) == len(value)
+        case "span":
+            return setting.low <= value[0] <= value[1] <= setting.high
+        case "points":
+            return all(math.isfinite(v) and setting.low <= v <= setting.high for p in value for v in p)
+        case _:
+            return all(0 <= v <= 1 for stroke in value for p in stroke for v in p)
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda s: s.kind)
+@settings(max_examples=150, deadline=None)
+@given(
+    asked=st.one_of(
+        st.text(max_size=60),
+        st.from_regex(r"-?[0-9.]{1,12}(e[0-9]{1,4})?(_-?[0-9.]{1,5})?", fullmatch=True),
+        st.sampled_from(["nan", "inf", "-inf", "1e999", "１２", "0x10", "", "--", "_", "9" * 5000, "eJw", "💥"]),
+    )
+)
+def test_any_text_gives_an_allowed_value(setting, asked):
+    value, problem = links.decode(setting, asked)
+    assert allowed(setting, value)
+    assert problem in (None, "clamped", "nonsense", "dropped", "unknown")
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda s: s.kind)
+def test_defaults_survive_a_link(setting):
+    assert links.decode(setting, links.encode(setting, setting.default)) == (setting.default, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 1000), st.sampled_from(CHOICE.choices), st.sets(st.integers(0, 9)))
+def test_values_survive_a_link(number, name, digits):
+    assert links.decode(WHOLE, links.encode(WHOLE, number)) == (number, None)
+    assert links.decode(CHOICE, links.encode(CHOICE, name)) == (name, None)
+    ordered = tuple(sorted(digits))
+    assert links.decode(SEVERAL, links.encode(SEVERAL, ordered)) == (ordered, None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "value", "problem"),
+    [
+        (WHOLE, "5000", 1000, "clamped"),
+        (WHOLE, "-3", 1, "clamped"),
+        (WHOLE, "2.4", 2, "clamped"),
+        (WHOLE, "many", 10, "nonsense"),
+        (STEPPED, "97", 95, "clamped"),
+        (REAL, "nan", 0.0, "nonsense"),
+        (REAL, "2", 1.0, "clamped"),
+        (SPAN, "3_-9", (-5.0, 3.0), "clamped"),
+        (SPAN, "3", (-1.0, 1.0), "nonsense"),
+        (SEVERAL, "3-12", (3,), "dropped"),
+        (CHOICE, "euler", "ddim", "nonsense"),
+        (CHOICE, "7", 7, None),
+    ],
+)
+def test_what_is_out_of_range_is_clamped_and_named(setting, asked, value, problem):
+    assert links.decode(setting, asked) == (value, problem)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(unit, unit), max_size=200))
+def test_points_survive_a_link_to_16_bits(drawn):
+    points = [(6 * x - 3, 6 * y - 3) for x, y in drawn]
+    back = packing.unpack_points(packing.pack_points(points, -3, 3), -3, 3)
+    assert len(back) == len(points)
+    for got, given_point in zip(back, points, strict=True):
+        assert got == pytest.approx(given_point, abs=6 / 65_535)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.tuples(unit, unit), min_size=1, max_size=40), max_size=6))
+def test_strokes_survive_a_link_to_8_bits(strokes):
+    back = packing.unpack_strokes(packing.pack_strokes(strokes))
+    assert [len(s) for s in back] == [len(s) for s in strokes]
+    for got, drawn in zip(back, strokes, strict=True):
+        for a, b in zip(got, drawn, strict=True):
+            assert a == pytest.approx(b, abs=0.5001 / 255)
+
+
+def test_a_drawing_is_thinned_until_it_fits():
+    spiral = [[(0.5 + r / 4000 * math.cos(r), 0.5 + r / 4000 * math.sin(r)) for r in range(2000)] for _ in range(8)]
+    packed = packing.pack_strokes(spiral)
+    assert 0 < len(packed) <= packing.LIMIT
+    assert len(packing.unpack_strokes(packed)) >= 8
+    noise = [((i * 7919 % 1009) / 1009, (i * 104729 % 997) / 997) for i in range(20_000)]
+    assert len(packing.pack_points(noise, 0, 1)) <= packing.LIMIT
+
+
+def test_a_long_stroke_joins_again_without_a_gap():
+    line = [(i / 600, 0.5) for i in range(600)]
+    parts = packing.unpack_strokes(packing.pack_strokes([line]))
+    for before, after in zip(parts, parts[1:], strict=False):
+        assert before[-1] == after[0]
+
+
+def test_a_bomb_is_refused():
+    import base64
+    import zlib
+
+    bomb = base64.urlsafe_b64encode(zlib.compress(bytes(3_000_000))).decode()
+    with pytest.raises(ValueError, match="large"):
+        packing.unpack_points(bomb, 0, 1)
+
+
+def test_settings_know_their_experiment():
+    assert WHOLE.experiment == "p.e"

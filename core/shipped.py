@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def key_of_name(kind: str, name: str) -> str:
-    """The key of the model that ships under this name. Raises core.store.ModelNotFound if none does.
+    """The key of the newest model that ships under this name. Raises core.store.ModelNotFound if none does.
 
     kind: "diffusion" or "classifier"; name: as given to `python -m core.train --name`, such as "digits".
     """
-    for record in shipped().records():
-        if (record.get("kind"), record.get("name")) == (kind, name):
-            return record["key"]
-    raise ModelNotFound(f"No {kind} model named {name!r} comes with this version.")
+    found = [record for record in shipped().records() if (record.get("kind"), record.get("name")) == (kind, name)]
+    if not found:
+        raise ModelNotFound(f"No {kind} model named {name!r} comes with this version.")
+    return max(found, key=lambda record: str(record.get("date", "")))["key"]
 
 
 def find(kind: str, name: str) -> "tuple[dict[str, Tensor], dict]":

@@ -78,7 +78,8 @@ class Chapter:
                 head = body.container(horizontal=True, horizontal_alignment="right", gap="small")
             with body:
                 if is_open:
-                    text.prose(t.words(f"{experiment_id}.question"))
+                    with st.container(key=f"{experiment_id}.question", gap=None):
+                        text.prose(t.words(f"{experiment_id}.question"))
                 notes = st.container(key=f"{experiment_id}.notes", gap=None)
                 yield Scene(is_open)
             with notes:

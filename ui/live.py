@@ -59,13 +59,7 @@ def watch(
     While a run goes on, it is shown even if the settings say another by now, and *start* is for the new one.
     `kind` picks the words: "training" or "measuring" (`live.<kind>.start` and others in ui.toml).
     """
-    watched = f"live.{name}"
-    job = _find(st.session_state.get(watched))
-    if job is None or job.snapshot().status not in ACTIVE:
-        job = _find(config_key) or job
-    if job is not None:
-        st.session_state[watched] = job.key
-    shot = job.snapshot() if job is not None else None
+    shot = _snapshot(name, config_key)
     running = shot is not None and shot.status in ACTIVE
     panel = st.fragment(_panel, run_every=every if running else None)
     panel(name, make_config, draw, config_key, kind, running)
@@ -75,10 +69,9 @@ def watch(
 def _panel(
     name: str, make_config: Callable, draw: Callable, config_key: str | None, kind: str, was_running: bool
 ) -> None:
-    job = _find(st.session_state.get(f"live.{name}"))
-    shot = job.snapshot() if job is not None else None
+    shot = _snapshot(name, config_key)
     running = shot is not None and shot.status in ACTIVE
-    if running:
+    if running and _joined(name, shot):
         _jobs().runner().seen(watcher())
     if running != was_running:  # begin or end polling: the fragment has to be made anew
         st.rerun()
@@ -90,7 +83,7 @@ def _panel(
 
 
 def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None, kind: str) -> None:
-    """*Stop* for whoever started it, *leave* where others watch too, *start* or *continue* where nothing goes on."""
+    """*Start* or *continue* where nothing goes on; *join* another's run, *stop* one's own, *leave* a shared one."""
     t = text.current()
     running = shot is not None and shot.status in ACTIVE
     other = shot is not None and config_key is not None and config_key != shot.key
@@ -100,7 +93,12 @@ def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None
             t.label(f"live.{kind}.continue" if ended else f"live.{kind}.start"), key=f"{name}.start", type="primary",
             icon=":material/play_arrow:", on_click=_start, args=(name, make_config),
         )  # fmt: skip
-    if running:
+    if running and not _joined(name, shot):
+        st.button(
+            t.label("live.join"), key=f"{name}.join", icon=":material/group_add:",
+            on_click=_start, args=(name, make_config),
+        )  # fmt: skip
+    elif running:
         mine = shot.owner == watcher()
         if mine:
             stop = t.label("live.stop")
@@ -152,6 +150,18 @@ def _stop(key: str) -> None:
 def _leave(name: str, key: str) -> None:
     _jobs().runner().leave(key, watcher())
     st.session_state.pop(f"live.{name}", None)
+
+
+def _snapshot(name: str, config_key: str | None) -> Any:
+    """The run to show: the one that this session watches while it goes on, else the one that the settings say."""
+    job = _find(st.session_state.get(f"live.{name}"))
+    if job is None or job.snapshot().status not in ACTIVE:
+        job = _find(config_key) or job
+    return job.snapshot() if job is not None else None
+
+
+def _joined(name: str, shot: Any) -> bool:
+    return st.session_state.get(f"live.{name}") == shot.key
 
 
 def _find(key: str | None) -> Any:

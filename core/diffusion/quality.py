@@ -155,7 +155,7 @@ class _ImageJudge:
     def __init__(self, config: QualityConfig, record: dict):
         from core import data, neural_network
 
-        self.classifier = neural_network.pretrained({"mnist": "digits"}.get(config.dataset, config.dataset))
+        self.classifier = neural_network.pretrained({"mnist": "digits", "fashion_mnist": "fashion"}[config.dataset])
         self.labels = record["config"]["network"]["labels"]
         self.asked = self.labels > 0 and config.scale != 0
         self.test, train = data.images(config.dataset, "test").images, data.images(config.dataset, "train").images

@@ -209,4 +209,4 @@ def grey(images: np.ndarray) -> np.ndarray:
 def player_labels() -> dict[str, str]:
     """The player's words in this session's language."""
     t = text.current()
-    return {name: t.label(f"player.{name}") for name in player.LABELS}
+    return {name: t.label(f"player.{name}") for name in (*player.LABELS, "between")}

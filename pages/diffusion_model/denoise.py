@@ -116,15 +116,13 @@ def _picture(run: common.Sampled, expected: common.Expected | None) -> None:
             player.Track("noise", names[1], kind, noise, -4, 4, role="noise", axes=axes, note=predicted, trail=0),
             player.Track("x0", names[2], kind, x0, -3, 3, role="model", axes=axes, note=predicted, trail=0),
         ]
-    level = _start_level()
-    start = min(range(len(frames)), key=lambda k: abs(frames[k].t - level))
     rests = player.player(
         tracks,
         [(f.t, f.calls) for f in frames],
         key=f"{ID}.player",
         labels=common.player_labels() | {"hint": t.words(f"{ID}.player.hint")},
         height=HEIGHT,
-        start=start,
+        start_level=_start_level(),
     )
     links.put(FRAME, frames[rests.frame].t)
     common.waiting(expected)

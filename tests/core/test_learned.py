@@ -239,6 +239,15 @@ def test_pretrained_finds_a_model_by_its_name(tmp_path, monkeypatch):
         diffusion.pretrained("digits")
 
 
+def test_of_two_models_with_one_name_the_newer_ships(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "shipped", lambda: ModelStore(tmp_path, read_only=True))
+    for key, date in (("diffusion-1", "2026-02-01"), ("diffusion-2", "2026-03-01"), ("diffusion-3", "2026-01-01")):
+        record = {"kind": "diffusion", "name": "digits", "date": date}
+        ModelStore(tmp_path).save(key, {"w": torch.zeros(1)}, record)
+    ModelStore(tmp_path).save("classifier-9", {}, {"kind": "classifier", "name": "digits", "date": "2026-04-01"})
+    assert shipped.key_of_name("diffusion", "digits") == "diffusion-2"
+
+
 # --- data -------------------------------------------------------------------------------------------------------------
 
 

@@ -174,7 +174,10 @@ def player(
     A new message otherwise keeps the place: at the end it stays at the end (a live run is followed), elsewhere it
     stays at the level nearest to the one a person left it at.
     """
-    message = encode(tracks, levels, key=key, labels=labels, height=height, selected=selected, start=start, scene=scene)
+    message = encode(
+        tracks, levels, key=key, labels=labels, height=height, selected=selected, start=start,
+        start_level=start_level, scene=scene,
+    )  # fmt: skip
     result = _render(key=key, data=message, default={"state": None}, on_state_change=_heard)
     shape = np.shape(tracks[0].values)[1:]
     return read_state(result.state, levels, shape, selected=selected, start=start, start_level=start_level, scene=scene)

@@ -1,0 +1,118 @@
+"""The frame in a real browser: a deep link on a fresh server, languages, addresses, the presenter's keys, the road."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CALLS = "diffusion_model.samplers.calls"
+SCALE = "diffusion_model.denoise.scale"
+THUMB = ".st-key-diffusion_model-denoise-scale [data-testid=stSliderThumbValue]"
+
+
+@pytest.fixture
+def base(serve):
+    return serve(ROOT / "app.py")
+
+
+def address(page) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(page.url).query))
+
+
+def language(page) -> str:
+    return page.evaluate("document.documentElement.lang")
+
+
+def test_a_deep_link_with_settings_opens_the_same_scene_in_the_other_language(base, visit):
+    page = visit(f"{base}/diffusion_model?{CALLS}=20&{SCALE}=99&lang=en")
+    page.get_by_text("goes from 0 to 10").wait_for()
+    assert language(page) == "en"
+    assert page.locator(THUMB).inner_text().startswith("10")
+    page.wait_for_function(f"new URLSearchParams(location.search).get('{SCALE}') === '10'")
+    page.locator(".st-key-shell-language").get_by_text("한국어").click()
+    page.wait_for_function("document.documentElement.lang === 'ko'")
+    page.get_by_role("heading", name="확산 모델의 구현").wait_for()
+    assert page.locator(THUMB).inner_text().startswith("10")
+    assert address(page)[CALLS] == "20"
+    assert "lang" not in address(page)
+
+
+def test_the_copied_link_holds_every_setting_and_the_page_left_is_forgotten(base, visit, at_rest):
+    page = visit(f"{base}/diffusion_model?{SCALE}=3&lang=en")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".st-key-diffusion_model-denoise-link button").click()
+    page.get_by_text("Link copied.").wait_for()
+    copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))
+    settings = dict(parse_qsl(copied.query))
+    assert settings[SCALE] == "3"
+    assert {key.rpartition(".")[0] for key in settings} == {"diffusion_model.denoise"}
+    assert len(settings) > 5
+    assert copied.fragment == "diffusion_model-denoise"
+    page.locator("[data-testid=stSidebarNavLink]").first.click()
+    page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
+    at_rest(page)
+    assert not [key for key in address(page) if key.startswith("diffusion_model.")]
+
+
+def test_the_choice_of_a_language_holds_over_the_next_link(base, visit):
+    page = visit(f"{base}/?lang=en")
+    page.locator(".st-key-shell-language").get_by_text("한국어").click()
+    page.wait_for_function("document.documentElement.lang === 'ko'")
+    page.wait_for_function("document.cookie.includes('=ko')")
+    page.goto(f"{base}/?lang=en")
+    page.get_by_role("heading", name="확산까지 열 걸음").wait_for()
+
+
+def test_the_browser_s_language_comes_first(base, visit):
+    page = visit(base, locale="ko-KR")
+    page.get_by_role("heading", name="확산까지 열 걸음").wait_for()
+    page.wait_for_function("document.documentElement.lang === 'ko'")
+
+
+@pytest.mark.parametrize("width", [1366, 820, 400])
+def test_the_road_leads_to_a_page_and_back(base, visit, width):
+    page = visit(f"{base}/?lang=en", width=width)
+    stops = page.locator(".map li")
+    stops.first.wait_for()
+    assert stops.count() == 10
+    assert page.evaluate("(m => m.scrollWidth <= m.clientWidth + 1)(document.querySelector('[data-testid=stMain]'))")
+    page.locator(".map .has-page a").first.click()
+    page.get_by_role("heading", name="Diffusion: the model").wait_for()
+    assert urlsplit(page.url).path == "/diffusion_model"
+    assert page.locator(".strip [aria-current=step]").get_by_text("9").is_visible()
+    page.go_back()
+    page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
+
+
+def test_the_presenter_s_keys_go_from_experiment_to_experiment(base, visit, at_rest):
+    page = visit(f"{base}/diffusion_model?lang=en", reduced_motion="reduce")
+    top = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.locator(".st-key-shell-present button").first.click()
+    page.wait_for_function("document.documentElement.classList.contains('presenting')")
+    at_rest(page)
+    page.locator(".st-key-experiment-diffusion_model-samplers").wait_for()
+    seen = [page.evaluate(top)]
+    for _ in range(2):
+        page.keyboard.press("PageDown")
+        page.wait_for_function(f"{top} > {seen[-1] + 8}")
+        seen.append(page.evaluate(top))
+    page.keyboard.press("PageUp")
+    page.wait_for_function(f"{top} < {seen[-1] - 8}")
+    assert not page.locator("[data-testid=stSidebar]").is_visible()
+
+
+def test_a_theme_that_changes_changes_the_formulas(base, visit):
+    page = visit(f"{base}/?lang=en")
+    page.locator(".st-key-shell-glossary button").first.click()
+    page.get_by_role("tab", name="Symbols").click()
+    symbol = page.locator("[role=dialog] .katex-html [style*=color]").first
+    symbol.wait_for()
+    light = symbol.evaluate("e => getComputedStyle(e).color")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "light => getComputedStyle(document.querySelector('[role=dialog] .katex-html [style*=color]')).color !== light",
+        arg=light,
+    )

@@ -389,7 +389,9 @@ def runner() -> Runner:
 
 
 def _kind_of(error: Exception) -> str:
-    """ "out_of_memory" for what PyTorch raises on a GPU and on the CPU, else "failed"."""
+    """The code of a store's error; "out_of_memory" for what PyTorch raises on a GPU and on the CPU; else "failed"."""
+    if isinstance(error, StoreError):
+        return error.code
     text = str(error).lower()
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return "out_of_memory" if memory or "out of memory" in text or "can't allocate memory" in text else "failed"

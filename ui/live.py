@@ -44,6 +44,14 @@ def runs() -> tuple[Any, ...]:
     return tuple(s for s in shots if s.status in ACTIVE)
 
 
+def alive() -> tuple[Any, ...]:
+    """The same, and a sign of life from this session for all the runs that it watches."""
+    going = runs()
+    if going and WATCHER in st.session_state:
+        _jobs().runner().seen(watcher())
+    return going
+
+
 def watch(
     name: str,
     make_config: Callable[[], Any],

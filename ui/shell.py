@@ -18,7 +18,7 @@ from ui import catalogue, colours, glossary, links, live, road, text, warmup, wi
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = str(Path(__file__).with_name("icon.svg"))
-SIDEBAR = 240  # pixels
+HEARTBEAT = 20.0  # seconds between two signs of life; a watcher who gives none for three minutes has left
 
 
 def main() -> None:
@@ -56,7 +56,8 @@ def _bar(here: str, presenting: bool) -> None:
             horizontal=True, vertical_alignment="center", gap="small", key="shell-tools", width="content"
         )
         with tools:
-            _quiet_line()
+            going = live.alive()
+            st.fragment(_quiet_line, run_every=HEARTBEAT if going else None)()
             glossary.button()
             st.button(
                 t.label("shell.present_end" if presenting else "shell.present"),
@@ -86,12 +87,16 @@ def _language() -> None:
 
 
 def _quiet_line() -> None:
-    """The device and the runs in progress, once the heavy libraries are there; nothing before that."""
+    """The device and the runs in progress, once the heavy libraries are there; nothing before that.
+
+    While a run goes on it looks again now and then, from whichever page is open: that is the sign of life which keeps a
+    run going that somebody started and went on reading.
+    """
     t, words = text.current(), []
     device = sys.modules.get("core.device")
     if device is not None and hasattr(device, "describe"):
         words.append(device.describe(device.pick()))
-    going = live.runs()
+    going = live.alive()
     if going:
         words.append(t.label("shell.runs", n=len(going)))
     if words:

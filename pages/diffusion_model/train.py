@@ -18,7 +18,7 @@ from ui import chapter, charts, controls, links, live, player, sketchpad, text
 ID = "diffusion_model.train"
 DATA = links.choice(f"{ID}.data", "mnist", ("mnist", "fashion_mnist", "moons", "rings", "blobs", "dinosaur", "drawing"))
 LENGTH = links.choice(f"{ID}.length", "medium", ("short", "medium", "long"))
-RATE = links.choice(f"{ID}.rate", "0.002", ("0.0005", "0.002", "0.01", "0.3"))
+RATE = links.choice(f"{ID}.rate", "0.002", ("0.0005", "0.002", "0.01", "1"))
 BATCH = links.choice(f"{ID}.batch", "auto", ("auto", "32", "64", "128", "256", "512"))
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=9_999)
 INK = links.strokes(f"{ID}.ink")
@@ -53,7 +53,7 @@ def draw(page: chapter.Chapter) -> None:
                 "digits": {DATA: "mnist", LENGTH: "medium", RATE: "0.002"},
                 "dinosaur": {DATA: "dinosaur", LENGTH: "medium", RATE: "0.002"},
                 "mine": {DATA: "drawing", LENGTH: "medium", RATE: "0.002"},
-                "runaway": {DATA: "moons", LENGTH: "short", RATE: "0.3"},
+                "runaway": {DATA: "moons", LENGTH: "short", RATE: "1"},
             },
         )
 

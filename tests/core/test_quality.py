@@ -104,11 +104,11 @@ def test_each_sampler_starts_from_the_same_noise_and_the_seed_changes_it(blobs):
 
 
 def test_digits_are_named_and_compared_with_the_test_images(digits, monkeypatch):
-    monkeypatch.setattr(quality, "BLOCK", 30)
+    monkeypatch.setattr(quality, "BLOCK", 25)
     config = QualityConfig("toy", "mnist", (Entry("ddim", 2),), count=50, scale=1.5)
     states = race(config)
     (m,) = states[-1].measured
-    assert m.agreement == 1 and m.calls == 2  # blocks of 30 and 20, and the right digit asked of each
+    assert m.agreement == 1 and m.calls == 2  # two blocks, each of which asks for 0, 1, … from its start
     assert 0 < states[-1].floor < m.distance  # ten pictures again and again are not the real variety
     assert (
         len([s for s in states if s.floor is None]) == 4
@@ -119,6 +119,20 @@ def test_digits_are_named_and_compared_with_the_test_images(digits, monkeypatch)
     wrong = Images(digits["train"].images, digits["train"].labels.roll(1))
     monkeypatch.setitem(digits, "train", wrong)  # labels of the real pictures do not matter
     assert race(config)[-1].measured == states[-1].measured
+
+
+def test_each_block_starts_from_a_noise_of_its_own(digits, monkeypatch):
+    model, schedule, record = library.load("toy")
+    starts = []
+
+    def spy(x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        starts.append(x[0])
+        return model(x, t, label)
+
+    monkeypatch.setattr(library, "load", lambda key: (spy, schedule, record))
+    race(QualityConfig("toy", "mnist", (Entry("ddim", 1), Entry("heun", 1)), count=100))
+    first, second, again, _ = starts  # two blocks of two entries
+    assert not torch.equal(first, second) and torch.equal(first, again)
 
 
 def test_agreement_counts_what_was_not_named_as_asked(digits, monkeypatch):

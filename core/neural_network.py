@@ -24,6 +24,8 @@ from core.training import (
     train,
 )
 
+DROPPED = 0.2  # share of the features that are left out in training, each by a throw of its own. Srivastava et al. 2014
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:
@@ -51,7 +53,6 @@ class Classifier(nn.Module):
             before = width
         self.body = nn.Sequential(*layers)
         self.to_features = nn.Linear(before, config.features)
-        self.dropout = nn.Dropout(0.2)
         self.to_scores = nn.Linear(config.features, config.labels)
 
     def features(self, x: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class Classifier(nn.Module):
         return F.relu(self.to_features(h))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.to_scores(self.dropout(self.features(x))).float()  # (N, labels)
+        return self.to_scores(self.features(x)).float()  # (N, labels)
 
 
 def classification_loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -72,7 +73,10 @@ def classification_loss(model: nn.Module, batch: Batch, generator: torch.Generat
     down, across = (int(v) for v in torch.randint(-2, 3, (2,), generator=generator, device="cpu"))
     x = F.pad(to_unit(images), (2, 2, 2, 2), value=-1.0)
     x = x[:, :, 2 + down : 30 + down, 2 + across : 30 + across]
-    return F.cross_entropy(model(x), labels)
+    features = model.features(x)  # (N, features)
+    kept = torch.rand(features.shape, generator=generator, device="cpu") >= DROPPED  # dropout, from our own generator
+    scores = model.to_scores(features * kept.to(features) / (1 - DROPPED))
+    return F.cross_entropy(scores.float(), labels)
 
 
 def to_unit(images: Tensor) -> Tensor:

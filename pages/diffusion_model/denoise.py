@@ -48,14 +48,14 @@ def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[Sam
     """The row of controls; returns what is asked for."""
     t = text.current()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
-        with st.container(width=190):
+        with st.container(width=170):
             model = common.model_select(MODEL, known)
         with st.container(width=170):
             sampler = controls.select(SAMPLER, look="select")
         with st.container(width=150):
             steps = links.value(STEPS) if sampler == "ddpm" else controls.slider(STEPS, high=model.T)
         if model.labels:
-            with st.container(width=130):
+            with st.container(width=184):
                 label = controls.select(LABEL, look="select")
             with st.container(width=150):
                 scale = controls.slider(SCALE)

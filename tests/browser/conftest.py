@@ -1,6 +1,7 @@
 """A running app and a real browser for the tests in this folder.
 
 `serve(script)` starts Streamlit on a free loopback port (once for each script) and gives its address.
+`fresh_app` is the address of the real app on a server that nobody has visited, with an empty home, for one file.
 `visit(url, …)` opens a page in a fresh context; when the test ends it fails on errors in the console, uncaught script
 errors and requests to any other host.
 
@@ -59,9 +60,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path],
         return started[script][1]
 
     yield start
-    for server, _ in started.values():
+    _end([server for server, _ in started.values()])
+
+
+@pytest.fixture(scope="module")
+def fresh_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("fresh")
+    server, base = _start(ROOT / "app.py", home, home / "app.log")
+    yield base
+    _end([server])
+
+
+def _end(servers: list[subprocess.Popen]) -> None:
+    for server in servers:
         os.killpg(server.pid, signal.SIGTERM)
-    for server, _ in started.values():
+    for server in servers:
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:

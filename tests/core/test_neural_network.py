@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import data
+from core import data, neural_network
 from core.data import Images
 from core.neural_network import (
     ClassificationConfig,
@@ -40,9 +40,15 @@ class Brightest(nn.Module):
         self.weight = nn.Parameter(torch.ones(1))
         self.seen: list[Tensor] = []
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         self.seen.append(x)
         return self.weight * x[:, 0, 14, 9:19]
+
+    def to_scores(self, features: Tensor) -> Tensor:
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x)
 
 
 def dots(labels: Tensor) -> Tensor:
@@ -52,7 +58,8 @@ def dots(labels: Tensor) -> Tensor:
     return images
 
 
-def test_the_loss_is_minus_the_log_of_the_right_class_s_share():
+def test_the_loss_is_minus_the_log_of_the_right_class_s_share(monkeypatch):
+    monkeypatch.setattr(neural_network, "DROPPED", 0.0)
     labels = torch.tensor([0, 5, 9])
     model = Brightest()
     loss = classification_loss(model, (dots(labels), labels), generator())
@@ -116,6 +123,15 @@ def test_a_classifier_learns_is_kept_and_comes_back(monkeypatch):
             restore_classifier(weights, nothing, CPU)
     with pytest.raises(DamagedModel):
         restore_classifier({}, record, CPU)
+
+
+def test_a_classifier_that_was_stopped_goes_on_exactly():
+    config = ClassificationConfig("mnist", TrainingConfig(12, batch_size=8, warmup=2), SMALL)
+    *_, whole = train_classifier(config, CPU)
+    *_, state = itertools.islice(train_classifier(config, CPU), 5)
+    *_, second = train_classifier(config, CPU, state.checkpoint())
+    expected, weights = whole.training.weights(), second.training.weights()
+    assert all(torch.equal(value, weights[name]) for name, value in expected.items())
 
 
 def test_a_classifier_is_named_by_its_settings_and_its_data():

@@ -346,8 +346,8 @@ def test_what_nobody_waits_for_any_more_is_left(tiny):
         for seed in (101, 102, 103):
             at.number_input(key=f"{DENOISE}.seed").set_value(seed).run()
     settled(at)
-    ended = {s.status for s in snapshots() if s.key.startswith("sampling-") and s.watchers == 0}
-    assert ended == {"stopped"}
+    left = [s.status for s in snapshots() if s.key.startswith("sampling-") and s.watchers == 0]
+    assert left.count("stopped") == 2
 
 
 @pytest.mark.parametrize("preset", ["few", "fresh", "unguided", "pushed"])
@@ -399,21 +399,40 @@ def test_more_steps_than_the_model_has_levels_are_clamped(tiny):
     assert "goes from 1 to 20; it is now 20" in said(at)
 
 
-def test_a_model_file_cut_short_is_a_sentence(tiny, home):
+def copy_of(tiny: str, home: Path, name: str) -> tuple[str, Path]:
+    """Another model with the same weights, and its file."""
     tensors, record = user_store().load(tiny)
-    key = key_of("diffusion", {"cut": "short"})
-    user_store().save(key, tensors, {name: record[name] for name in ("kind", "config", "examples")})
-    file = home / f"{key}.safetensors"
+    key = key_of("diffusion", {"copy": name})
+    user_store().save(key, tensors, {part: record[part] for part in ("kind", "config", "examples")})
+    return key, home / f"{key}.safetensors"
+
+
+def test_a_model_file_cut_short_is_not_offered(tiny, home):
+    key, file = copy_of(tiny, home, "cut short")
     file.write_bytes(file.read_bytes()[:-1000])
     at = visit(denoise_model=key)
-    wait_for(lambda: jobs.runner().find(at.session_state[f"{DENOISE}.asked"][0]).snapshot().status == "failed")
-    before = {s.key: s.version for s in snapshots()}
-    at.run()
+    name = text.Words("en").words(f"{DENOISE}.model")
+    assert text.Words("en").label("links.default", name=name) in said(at)
+    assert at.selectbox(key=f"{DENOISE}.model").value == "digits"
+
+
+def test_a_damaged_model_is_a_sentence_and_not_tried_again(tiny, home):
+    key, file = copy_of(tiny, home, "damaged")
+    content = bytearray(file.read_bytes())
+    content[-1000:-900] = bytes(100)
+    file.write_bytes(content)
+    at = visit(denoise_model=key)
+    job = jobs.runner().find(at.session_state[f"{DENOISE}.asked"][0])
+    wait_for(lambda: job.snapshot().status == "failed")
+    if not said(at).count(text.Words("en").label("live.message.model_damaged")):
+        at.run()
     assert not at.exception
     assert text.Words("en").label("live.message.model_damaged") in said(at)
+    at.run()  # now it has been set aside: it is no longer offered, and its run is left
+    version = job.snapshot().version
     at.run()
-    assert {s.key: s.version for s in snapshots()} == before, "a mere look does not try again"
-    assert at.selectbox(key=f"{DENOISE}.model").value == "digits"
+    assert not at.exception
+    assert job.snapshot().version == version
 
 
 # ---- four roads -----------------------------------------------------------------------------------------------------
@@ -542,10 +561,13 @@ def test_a_run_is_found_again_stopped_and_continued():
     # somebody else sees it, but may not stop it
     other = visit(train_data="dinosaur", train_length="long", train_batch=32)
     keys = {b.key for b in other.button}
-    assert f"{TRAIN}.leave" in keys and f"{TRAIN}.stop" not in keys
+    assert f"{TRAIN}.join" in keys and not keys & {f"{TRAIN}.leave", f"{TRAIN}.stop"}
+    other.button(key=f"{TRAIN}.join").click().run()
+    assert watched(at).watchers == 2 and "2 people watching" in said(other)
+    assert f"{TRAIN}.stop" not in {b.key for b in other.button}
     other.button(key=f"{TRAIN}.leave").click().run()
     assert not other.exception
-    assert watched(at).status == "running", "who started it still watches"
+    assert (watched(at).status, watched(at).watchers) == ("running", 1), "who started it still watches"
     at.button(key=f"{TRAIN}.stop").click().run()
     wait_for(lambda: watched(at).status == "stopped")
     at.run()

@@ -125,9 +125,9 @@ class Player {
     const width = this.root.clientWidth;
     if (!width || !this.tracks || !this.theme) return;
     const narrow = width < 480;
-    this.root.dataset.narrow = narrow;
+    Object.assign(this.root.dataset, { narrow, tight: width < 760 });
     const gap = narrow ? 16 : 24, inner = width - (narrow ? 26 : 34), n = this.tracks.length;
-    const fits = (columns) => (inner - gap * (columns - 1)) / columns >= (narrow ? 150 : 200);
+    const fits = (columns) => (inner - gap * (columns - 1)) / columns >= 150;
     let columns = n;
     while (columns > 1 && !fits(columns)) columns--;
     if (n === 4 && columns === 3) columns = 2;
@@ -140,7 +140,8 @@ class Player {
       const wide = hero && index === 0;
       panel.classList.toggle("wide", wide);
       const own = wide ? inner : each;
-      const room = columns === n ? Math.max(160, this.header.height - around) : Math.min(own, narrow ? 420 : folded);
+      const inRow = Math.max(160, Math.min(this.header.height - around, own * 1.15));
+      const room = columns === n ? inRow : Math.min(own, narrow ? 420 : folded);
       sharpen(canvas, own, painter.layout(own, room, this.theme));
       name.style.color = this.theme.text[track.role];
       for (const line of [name, foot]) Object.assign(line.style, painter.inset);

@@ -5,12 +5,16 @@ python -m core.first_paint        runs them all again and writes models/first_pa
 
 import argparse
 import json
+import logging
 import sys
+import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +24,7 @@ from core.diffusion.sampling import SAMPLERS, Frame, SamplingConfig, SamplingSta
 if TYPE_CHECKING:
     from core.diffusion.learned import DiffusionConfig
 
+_log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
 KINDS = ("sampling", "road", "training", "quality")
@@ -54,13 +59,33 @@ def steps_for(sampler: str, calls: int) -> int:
     return (calls + 1) // 2 if sampler == "heun" else calls
 
 
-@lru_cache(maxsize=16)
+# what reading a file that is cut short or altered may raise; the page then computes what it would have shown
+DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error)
+T = TypeVar("T")
+
+
+def _unless_damaged(read: Callable[[str], T | None]) -> Callable[[str], T | None]:
+    """The same reader, which gives None where the file cannot be read, and says so in the log."""
+
+    @lru_cache(maxsize=16)
+    @wraps(read)
+    def careful(key: str) -> T | None:
+        try:
+            return read(key)
+        except DAMAGE as damage:
+            _log.warning("The first paint %s cannot be read (%s); it is left out.", key, damage)
+            return None
+
+    return careful
+
+
+@_unless_damaged
 def sampling(key: str) -> SamplingState | None:
     """The kept states of a sampling run, or None. Reads arrays and imports no torch."""
     file = FOLDER / f"{key}.npz"
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as kept:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
         t, calls, alpha_bar = (kept[name] for name in ("t", "calls", "alpha_bar"))
         x, x0 = (kept[name].astype(np.float32) for name in ("x", "x0"))
         whole = bool(kept["whole"])
@@ -92,7 +117,7 @@ def keep_sampling(config: SamplingConfig) -> Path:
     )
 
 
-@lru_cache(maxsize=16)
+@_unless_damaged
 def quality(key: str) -> QualityState | None:
     """A kept race, or None. Imports no torch."""
     file = FOLDER / f"{key}.json"
@@ -126,13 +151,13 @@ class TrainingPicture:
     problem: str | None = None
 
 
-@lru_cache(maxsize=4)
+@_unless_damaged
 def training(key: str) -> TrainingPicture | None:
     """A kept training run, or None. Imports no torch."""
     file = FOLDER / f"{key}.npz"
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as kept:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
         previews = tuple(zip(kept["preview_steps"].tolist(), kept["previews"].astype(np.float32), strict=True))
         losses, seconds = kept["losses"], float(kept["seconds"])
         rate, device = float(kept["rate"]), str(kept["device"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diffusion_model import denoise, question, samplers, train
+from pages.diffusion_model import common, denoise, question, samplers, train
 from ui import chapter, text
 
 
@@ -25,5 +25,6 @@ samplers.draw(page)
 for name in ("ddim", "heun", "dpm_solver_pp"):
     page.derivation(f"diffusion_model.{name}")
 code("core/diffusion/samplers.py", "ddpm", "ddim", "heun", "dpm_solver_pp")
-page.prediction("diffusion_model.prediction", ("yes", "no"), question.answer)
+if "blobs" in common.models():
+    page.prediction("diffusion_model.prediction", ("yes", "no"), question.answer)
 page.end()

@@ -47,7 +47,12 @@ def draw(page: chapter.Chapter) -> None:
             frames=26,
         )
         configs = [
-            replace(base, sampler=name, steps=first_paint.steps_for(name, calls), eta=eta if name == "ddim" else 0.0)
+            replace(
+                base,
+                sampler=name,  # DDPM takes all levels: one run of it for every budget
+                steps=first_paint.steps_for(name, calls if name != "ddpm" else CALLS.default),
+                eta=eta if name == "ddim" else 0.0,
+            )
             for name in common.SAMPLER_NAMES
         ]
         kept = first_paint.race_scenes(known["digits"].key) if "digits" in known else ()

@@ -116,6 +116,19 @@ def test_a_training_run_comes_back(folder):
         np.testing.assert_allclose(mine, theirs.x0.numpy(), atol=5e-3)
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut short", b"{", b'{"floor": 1}'])
+def test_a_damaged_file_is_none_and_told(folder, caplog, damage):
+    folder.mkdir(parents=True)
+    for end, read in (
+        ("npz", first_paint.sampling),
+        ("npz", first_paint.training),
+        ("json", first_paint.quality),
+    ):
+        (folder / f"broken.{end}").write_bytes(damage)
+        assert read("broken") is None
+    assert caplog.text.count("cannot be read") == 3
+
+
 def test_what_was_never_kept_is_none(folder):
     assert first_paint.sampling("sampling-0") is first_paint.quality("quality-0") is first_paint.training("x-0") is None
 

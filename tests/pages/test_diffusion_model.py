@@ -447,6 +447,13 @@ def test_the_race_agrees_with_its_caption(tiny):
     assert all((values == first[0]).all() for values in first), "all four start from the same noise"
 
 
+def test_another_budget_does_not_run_ddpm_again():
+    at = settled(visit(samplers_calls=3))
+    assert numbers(r"at most (\d+) times", at) == (3,)
+    done = [s for s in snapshots() if s.key in at.session_state[f"{SAMPLERS}.asked"] or s.title.startswith("ddpm")]
+    assert not [s for s in done if s.title.startswith("ddpm") and s.state.steps == 1000 and s.state.frames[0].x.ndim == 4]
+
+
 def test_the_race_at_its_extremes(tiny, blobs):
     settled(visit(samplers_model=tiny, samplers_calls=100, samplers_scale=10, samplers_seed=99_999))
     at = settled(visit(language="ko", samplers_model="blobs", samplers_calls=3, samplers_eta=1))

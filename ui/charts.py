@@ -5,7 +5,7 @@
     charts.show(chart, key="diffusion_model.samplers.quality")
 
 Axes are named, with a unit; domains are fixed by the caller or by the data, since any change of a chart's shape resets
-it. A role gives a curve its colour and its dash (ui/colours.py); several curves of one role are told apart by shape.
+it. A role gives a curve its colour and its dash (ui/colours.py); marked curves each have a shape of their own.
 """
 
 from __future__ import annotations
@@ -56,19 +56,20 @@ def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) ->
 
     rows = [row for number, line in enumerate(lines) for row in _rows(line, number, max(1, MOST // max(1, len(lines))))]
     names = [line.name for line in lines]
+    legend = None
+    if len(lines) > 1:  # one for colour and shape together
+        legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, symbolDash=[1, 0])
     colour = alt.Color(
-        "name:N",
-        scale=alt.Scale(domain=names, range=[colours.mark(line.role) for line in lines]),
-        legend=alt.Legend(title=None, orient="top", symbolStrokeWidth=2.5) if len(lines) > 1 else None,
+        "name:N", scale=alt.Scale(domain=names, range=[colours.mark(line.role) for line in lines]), legend=legend
     )
     seen: dict[str, int] = {}
     dashes, shapes = [], []
     for line in lines:
         place = seen[line.role] = seen.get(line.role, -1) + 1
         dashes.append(list(colours.ROLES[line.role].dash) if place == 0 else [4 + 3 * place, 3])
-        shapes.append(SHAPES[place % len(SHAPES)])
+        shapes.append(SHAPES[len(shapes) % len(SHAPES)])
     dash = alt.StrokeDash("name:N", scale=alt.Scale(domain=names, range=[d or [1, 0] for d in dashes]), legend=None)
-    shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=shapes), legend=None)
+    shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=shapes), legend=legend)
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("x:Q", title=x.name, scale=_scale(alt, x), axis=_axis(alt, x)),
         color=colour,

@@ -151,6 +151,11 @@ def _start(name: str, make_config: Callable) -> None:
     st.session_state[f"live.{name}"] = job.key
 
 
+def _join(name: str, key: str) -> None:
+    _jobs().runner().watch(key, watcher())
+    st.session_state[f"live.{name}"] = key
+
+
 def _stop(key: str) -> None:
     _jobs().runner().stop(key, watcher())
 

@@ -2,9 +2,11 @@
 
 Images are measured by the Fréchet distance between the features that a digit classifier sees in them and in as many
 real test images; points by the energy distance to as many points of the shape. Zero cannot be reached with finitely
-many: `floor` is the same distance between real and real.
+many: `floor` is the same distance between real and real. The energy distance is measured without bias, so that between
+real and real it falls on either side of zero: there, `floor` is its root mean square over a few draws.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from core.training import Checkpoint
 
 BLOCK = 50  # images that are sampled at once: five of each digit
+DRAWS = 8  # sets of real points from which the floor is known
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,6 @@ class QualityState:
 
 def from_result(tensors: "dict[str, Tensor]", record: dict) -> QualityState:
     """The state that `result` kept."""
-    import math
-
     measured = tuple(
         Measured(Entry(**entry), int(calls), distance, None if agreement < 0 else agreement)
         for entry, (calls, distance, agreement) in zip(record["entries"], tensors["rows"].tolist(), strict=True)
@@ -211,8 +212,10 @@ class _PointJudge:
         from core.diffusion.learned import draw_points
 
         generator = torch.Generator("cpu").manual_seed(config.seed + 1_000_000)  # not the seed of the training points
-        self.real = draw_points(config.dataset, config.strokes, config.count, generator)
-        self.floor = self(draw_points(config.dataset, config.strokes, config.count, generator))[0]
+        self.real, *others = (
+            draw_points(config.dataset, config.strokes, config.count, generator) for _ in range(1 + DRAWS)
+        )
+        self.floor = math.sqrt(sum(self(points)[0] ** 2 for points in others) / DRAWS)
 
     def prepare(self) -> Iterator[None]:
         """Nothing more to do."""

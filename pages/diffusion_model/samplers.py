@@ -144,7 +144,8 @@ def _chart(state: QualityState, model: common.Model, count: int) -> None:
     lines: dict[tuple[str, float], list] = {}
     for m in state.measured:
         lines.setdefault((m.entry.sampler, m.entry.eta), []).append(m)
-    least = 1e-5 if not model.images else 1e-2  # an unbiased distance may fall below zero, which a log axis cannot show
+    # an unbiased distance may fall below zero, which a log axis cannot show: what chance alone gives is drawn as such
+    least = state.floor if state.floor and not model.images else 0.0
     curves = []
     for (name, eta), found in lines.items():
         title = t.words(f"{ID}.track.{name}") + (f" η = {eta:g}" if eta else "")
@@ -152,7 +153,7 @@ def _chart(state: QualityState, model: common.Model, count: int) -> None:
         y = [max(m.distance, least) for m in found]
         curves.append(charts.Curve(ROLES[name], x, y, title, points=True))
     everything = [max(m.distance, least) for m in state.measured]
-    low = min(everything + [max(state.floor or least, least)])
+    low = min([*everything, state.floor or everything[0]])
     axis = charts.Axis(
         t.words(f"{ID}.quality.y.{'images' if model.images else 'points'}"),
         float(10 ** np.floor(np.log10(low))),
@@ -160,11 +161,12 @@ def _chart(state: QualityState, model: common.Model, count: int) -> None:
         log=True,
     )
     if state.floor is not None:
-        floor = max(state.floor, least)
-        curves.append(charts.Curve("exact", [3, 1000], [floor, floor], t.words(f"{ID}.quality.floor")))
+        curves.append(charts.Curve("exact", [3, 1000], [state.floor] * 2, t.words(f"{ID}.quality.floor")))
     x_axis = charts.Axis(t.words(f"{ID}.quality.x"), 3, 1000, log=True)
     charts.show(charts.curves(curves, x_axis, axis), key=f"{ID}.quality_chart")
-    best = min(state.measured, key=lambda m: m.distance)
+    reached = [m for m in state.measured if state.floor is not None and m.distance <= state.floor]
+    best = min(reached, key=lambda m: m.calls) if reached else min(state.measured, key=lambda m: m.distance)
     name = t.words(f"{ID}.track.{best.entry.sampler}") + (f" (η = {best.entry.eta:g})" if best.entry.eta else "")
-    numbers = {"distance": text.number(best.distance, 3), "floor": text.number(state.floor or 0.0, 3)}
-    text.prose(t.words(f"{ID}.quality.caption", best=name, calls=best.calls, count=count, **numbers))
+    numbers = {"distance": text.number(best.distance, 2), "floor": text.number(state.floor or 0.0, 2)}
+    sentence = f"{ID}.quality.reached" if reached else f"{ID}.quality.caption"
+    text.prose(t.words(sentence, best=name, calls=best.calls, count=f"{count:,}", **numbers))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 import sys
 from typing import Any
 
@@ -24,7 +25,7 @@ SEED = links.whole(f"{ID}.seed", 0, low=0, high=9_999)
 INK = links.strokes(f"{ID}.ink")
 IMAGES = ("mnist", "fashion_mnist")
 IMAGE_EXAMPLES = {"short": 15_000, "medium": 45_000, "long": 240_000}
-POINT_STEPS = {"short": 600, "medium": 2_500, "long": 10_000}
+POINT_STEPS = {"short": 1_000, "medium": 4_000, "long": 12_000}
 SHORTEST_DRAWING = 12  # points of a drawing, below which there is no shape to learn
 COMMAND = "python -m core.first_paint training"
 
@@ -37,7 +38,7 @@ def draw(page: chapter.Chapter) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
             with st.container(width=200):
                 dataset = controls.select(DATA, look="select")
-            with st.container(width=330):
+            with st.container(width="content"):
                 controls.select(LENGTH)
             with st.popover(t.label("control.more"), icon=":material/tune:"):
                 controls.select(RATE)
@@ -180,11 +181,13 @@ def _panels(picture: _Picture) -> None:
     left, right = st.columns([5, 6], gap="medium")
     with left:
         _loss(picture)
+    if not picture.previews:  # the first is drawn after 25 updates
+        return
     with right:
         st.markdown(f"**{t.words(f'{ID}.samples')}**")
-        if picture.previews and picture.previews[0][1].ndim == 4:
+        if picture.previews[0][1].ndim == 4:
             _grid(picture.previews)
-        elif picture.previews:
+        else:
             _clouds(picture.previews)
 
 
@@ -196,13 +199,14 @@ def _loss(picture: _Picture) -> None:
     at = (np.arange(len(means)) + 0.5) * block
     finite = np.isfinite(means)
     top = float(np.clip(np.nanmax(means[finite], initial=1.0), 1.0, 1e4))
-    bottom = 10 ** np.floor(np.log10(max(float(means[finite].min(initial=0.1)), 1e-3)))
+    high = 2.0 ** math.ceil(math.log2(top))
+    low = min(2.0 ** math.floor(math.log2(max(float(np.min(means[finite], initial=top)), 1e-4))), high / 2)
     st.markdown(f"**{t.words(f'{ID}.loss')}**")
     charts.show(
         charts.curves(
             [charts.Curve("model", at[finite], means[finite], t.words(f"{ID}.loss"))],
             charts.Axis(t.words(f"{ID}.loss.x"), 0, picture.steps),
-            charts.Axis(t.words(f"{ID}.loss.y"), float(bottom), 10 ** float(np.ceil(np.log10(top))), log=True),
+            charts.Axis(t.words(f"{ID}.loss.y"), low, high, log=True),
         ),
         key=f"{ID}.loss_chart",
     )

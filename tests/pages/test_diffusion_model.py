@@ -448,10 +448,11 @@ def test_the_race_agrees_with_its_caption(tiny):
 
 
 def test_another_budget_does_not_run_ddpm_again():
+    before = {s.key for s in snapshots()}
     at = settled(visit(samplers_calls=3))
     assert numbers(r"at most (\d+) times", at) == (3,)
-    done = [s for s in snapshots() if s.key in at.session_state[f"{SAMPLERS}.asked"] or s.title.startswith("ddpm")]
-    assert not [s for s in done if s.title.startswith("ddpm") and s.state.steps == 1000 and s.state.frames[0].x.ndim == 4]
+    new = {s.title for s in snapshots() if s.key not in before}
+    assert new and not [title for title in new if title.startswith("ddpm")]
 
 
 def test_the_race_at_its_extremes(tiny, blobs):

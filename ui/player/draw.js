@@ -227,7 +227,8 @@ class PointPainter {
     pen.fillStyle = theme.muted;
     pen.textAlign = "center";
     pen.textBaseline = "top";
-    for (const v of marks(xLow, xHigh)) if (this.x(v) < right - 24) pen.fillText(text(v), this.x(v), low + 6);
+    const named = this.nameWidth(pen, track.axes[0]) + 18;               // no tick where the axis is named
+    for (const v of marks(xLow, xHigh)) if (this.x(v) < right - named) pen.fillText(text(v), this.x(v), low + 6);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const v of marks(yLow, yHigh)) if (this.y(v) > frame.y + 20) pen.fillText(text(v), frame.x - 6, this.y(v));
@@ -237,6 +238,14 @@ class PointPainter {
     pen.fillText(track.axes[0], right, low + 5);
     pen.textAlign = "left";
     pen.fillText(track.axes[1], frame.x + 6, frame.y - 4);
+  }
+
+  nameWidth(pen, name) {
+    const before = pen.font;
+    pen.font = `13px ${this.theme.font}`;
+    const { width } = pen.measureText(name);
+    pen.font = before;
+    return width;
   }
 
   paint(canvas, frame, fraction, picked, hovered) {

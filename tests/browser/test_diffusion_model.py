@@ -199,9 +199,7 @@ LONG = {f"{TRAIN}.data": "dinosaur", f"{TRAIN}.length": "long", f"{TRAIN}.batch"
 
 
 def updates(page: Page) -> int:
-    return int(
-        sentence(page, r"Update ([\d,]+) of 10000|Update ([\d,]+) of 10,000").group().split()[1].replace(",", "")
-    )
+    return int(sentence(page, r"Update ([\d,]+) of 12,?000").group().split()[1].replace(",", ""))
 
 
 def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
@@ -254,7 +252,7 @@ def test_a_drawn_shape_is_learnt_kept_and_offered(show):
     part(page, f"{TRAIN}.start").wait_for(timeout=SLOW)
     page.wait_for_function(f"new URLSearchParams(location.search).has('{TRAIN}.ink')")
     press(page, f"{TRAIN}.start")
-    sentence(page, r"Done: [\d,]+ weights, 600 updates")
+    sentence(page, r"Done: [\d,]+ weights, 1,?000 updates")
     page.get_by_text("This model is kept on this machine").wait_for()
     press(page, f"{TRAIN}.use")
     expect(part(page, f"{DENOISE}.model").locator("input")).to_have_value(re.compile("^Your drawing"))
@@ -263,7 +261,7 @@ def test_a_drawn_shape_is_learnt_kept_and_offered(show):
     again = show(link=page.url)
     expect(part(again, f"{TRAIN}.pad").locator(".root")).to_have_attribute("data-strokes", "1")
     expect(part(again, f"{DENOISE}.model").locator("input")).to_have_value(re.compile("^Your drawing"))
-    sentence(again, r"Done: [\d,]+ weights, 600 updates|This model is kept on this machine")
+    sentence(again, r"Done: [\d,]+ weights, 1,?000 updates|This model is kept on this machine")
 
 
 # ---- how it looks ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The exact denoiser against autograd (Tweedie), numerical integration and single Gaussians."""
 
-import time
-
 import pytest
 import torch
 
@@ -163,15 +161,3 @@ def test_what_makes_no_sense_is_refused(x, t, label, says):
 def test_there_is_no_marginal_outside_the_schedule(t):
     with pytest.raises(ValueError, match="0..1000"):
         DENOISER.marginal(t)
-
-
-def test_it_is_quick():
-    """2,000 particles over 200 levels: a page does this while a slider moves. The best of three, on a busy machine."""
-    start = torch.randn(2000, 2, generator=generator())
-    seconds = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        *_, end = ddim(DENOISER, SCHEDULE, start, steps=200)
-        seconds.append(time.perf_counter() - begun)
-    assert min(seconds) < 0.5
-    assert end.t == 0

@@ -565,7 +565,7 @@ def test_a_run_is_found_again_stopped_and_continued():
     assert not at.exception
     assert at.selectbox(key=f"{TRAIN}.data").value == "mnist", "the page forgets its settings, the session not its run"
     step, steps = numbers(r"Update (\d+) of ([\d,]+): loss", at)
-    assert step > 20 and steps == 10_000
+    assert step > 20 and steps == train.POINT_STEPS["long"]
     # somebody else sees it, but may not stop it
     other = visit(train_data="dinosaur", train_length="long", train_batch=32)
     keys = {b.key for b in other.button}

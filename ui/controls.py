@@ -16,7 +16,7 @@ preset's label the section `<experiment>.preset.<name>`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -63,15 +63,21 @@ def number(setting: Setting, **bounds: float) -> float | int:
     return _keep(s, links.value(s) if now is None else now)
 
 
-def select(setting: Setting, *, look: str = "segmented", choices: tuple | None = None) -> str | int:
-    """One of the choices. `choices` narrows them to those that make sense just now."""
+def select(
+    setting: Setting,
+    *,
+    look: str = "segmented",
+    choices: tuple | None = None,
+    names: Callable[[str | int], str] | None = None,
+) -> str | int:
+    """One of the choices. `choices` narrows them to those that make sense just now; `names` labels them otherwise."""
     s = links.within(setting, choices=tuple(choices)) if choices is not None else setting
     if links.value(s) not in s.choices:
         links.put(s, s.choices[0])
     _seed(s)
     shared = {
         "key": s.key, "help": _help(s), "on_change": _touched, "args": (s,),
-        "format_func": lambda option: links.name_of_choice(s.key, option),
+        "format_func": names or (lambda option: links.name_of_choice(s.key, option)),
     }  # fmt: skip
     label, options = links.name_of(s.key), list(s.choices)
     match look:

@@ -13,7 +13,7 @@ from core import first_paint
 from core.diffusion import library
 from core.diffusion.sampling import Frame, SamplingConfig, SamplingState
 from core.job import Job, Snapshot
-from ui import links, live, player, text
+from ui import chapter, controls, links, live, player, text
 
 PAGE = "diffusion_model"
 NAMED = ("digits", "fashion", "moons", "rings", "blobs", "dinosaur")  # models that ship, in the order they are offered
@@ -61,6 +61,12 @@ def models() -> dict[str, Model]:
     return dict(sorted(found.items(), key=lambda item: NAMED.index(item[0]) if item[0] in NAMED else len(NAMED)))
 
 
+def no_model(page: chapter.Chapter, experiment: str) -> None:
+    """The experiment where there is nothing to sample with: one sentence, and no traceback."""
+    with page.experiment(experiment):
+        text.prose(text.current().words(f"{PAGE}.denoise.no_model"))
+
+
 def model_setting(experiment: str, known: dict[str, Model]) -> links.Setting:
     """Which model: the names and keys there are just now."""
     return links.choice(f"{experiment}.model", "digits" if "digits" in known else next(iter(known)), tuple(known))
@@ -77,20 +83,7 @@ def model_select(setting: links.Setting, known: dict[str, Model]) -> Model:
         dataset = t.words(f"{PAGE}.denoise.own.{model.dataset}")
         return t.words(f"{PAGE}.denoise.own", dataset=dataset, examples=text.number(model.examples, 4))
 
-    wished = links.value(setting)
-    if st.session_state.get(setting.key) != wished:
-        st.session_state[setting.key] = wished
-    chosen = st.selectbox(
-        t.words(f"{PAGE}.denoise.model"), list(known), key=setting.key, format_func=label,
-        on_change=_chosen, args=(setting,),
-    )  # fmt: skip
-    links.put(setting, chosen)
-    return known[chosen]
-
-
-def _chosen(setting: links.Setting) -> None:
-    links.settled(setting.experiment)
-    links.put(setting, st.session_state[setting.key])
+    return known[controls.select(setting, look="select", names=label)]
 
 
 @dataclass(frozen=True, eq=False)

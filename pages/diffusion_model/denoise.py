@@ -30,6 +30,9 @@ HEIGHT = 372  # pixels: controls, picture and transport fit a projector's 768 to
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     known = common.models()
+    if not known:
+        common.no_model(page, ID)
+        return
     MODEL = common.model_setting(ID, known)
     settings = (MODEL, SAMPLER, STEPS, ETA, SCALE, LABEL, COUNT, CLIP, SEED, FRAME)
     with page.experiment(ID, settings=settings):
@@ -56,7 +59,7 @@ def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[Sam
             steps = links.value(STEPS) if sampler == "ddpm" else controls.slider(STEPS, high=model.T)
         if model.labels:
             with st.container(width=184):
-                label = controls.select(LABEL, look="select")
+                label = controls.select(LABEL, look="select", names=lambda option: _label(option, model.dataset))
             with st.container(width=150):
                 scale = controls.slider(SCALE)
         else:
@@ -80,6 +83,12 @@ def _controls(MODEL: links.Setting, known: dict[str, common.Model]) -> tuple[Sam
         frames=min(51, player.frames_that_fit(count, kind=kind, tracks=3)),
     )
     return config, model
+
+
+def _label(option: str, dataset: str) -> str:
+    """A label by its name: clothes have other names than digits."""
+    t, own = text.current(), f"{ID}.label.{dataset}.{option}"
+    return t.words(own) if t.has(own) else links.name_of_choice(LABEL.key, option)
 
 
 def _presets(MODEL: links.Setting, known: dict[str, common.Model]) -> None:

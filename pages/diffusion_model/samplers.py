@@ -26,6 +26,9 @@ ROLES = {"ddpm": "noise", "ddim": "model", "heun": "score", "dpm_solver_pp": "da
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     known = common.models()
+    if not known:
+        common.no_model(page, ID)
+        return
     MODEL = common.model_setting(ID, known)
     with page.experiment(ID, settings=(MODEL, CALLS, ETA, SCALE, SEED)):
         t = text.current()

@@ -117,9 +117,9 @@ def test_a_copied_link_opens_the_same_scene_in_the_other_language(show):
     copied = page.evaluate("navigator.clipboard.readText()")
     other = show(link=copied, locale="ko-KR")
     computed(other)
+    expect(player(other)).to_have_attribute("data-level", "250")
     sentence(other, r"t = 250")
     assert other.evaluate("document.documentElement.lang") == "ko"
-    expect(player(other)).to_have_attribute("data-level", "250")
     assert pictures(other) == pictures(page)
     assert table(other)[1::3] == table(page)[1::3]
 

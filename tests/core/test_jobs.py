@@ -316,7 +316,7 @@ def test_the_short_ones_first_and_a_long_one_never_starves(make: Callable[..., R
     for job in jobs:
         assert ended(job).status == "done"
     assert sorted(order) == sorted("a" * 6 + "b" * 6 + "c" * 6 + "x" * 4 + "y" * 4)
-    # "first" is a long run too: its turn comes before all others or after the first abc, as the thread was quick or slow
+    # "first" is a long run too: its turn comes before all others, or after the first abc if the thread was slow
     assert "".join(order).startswith(("abc" + "abcx" + "abcy", "abcx" + "abcy" + "abc"))
     shorts_done = max(place for place, key in enumerate(order) if key < "x")
     assert shorts_done < len(order) - 1  # and the long ones are the last to end

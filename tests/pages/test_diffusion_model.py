@@ -480,6 +480,20 @@ def test_points_are_measured_on_request(blobs, monkeypatch):
     assert f"{SAMPLERS}.quality.start" not in {b.key for b in at.button}
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_without_any_model_the_page_says_so(language, monkeypatch):
+    monkeypatch.setattr("core.diffusion.library.available", list)
+    at = visit(language=language)
+    assert said(at).count(text.Words(language).words(f"{DENOISE}.no_model")) == 2
+    assert at.button(key=f"{TRAIN}.start")
+
+
+def test_clothes_are_asked_for_by_their_names():
+    at = settled(visit(language="ko", denoise_model="fashion", denoise_steps=1, denoise_count=1))
+    assert "앵클부츠" in at.selectbox(key=f"{DENOISE}.label").options
+    assert at.selectbox(key=f"{DENOISE}.label").value == "each"
+
+
 # ---- training -------------------------------------------------------------------------------------------------------
 
 
@@ -565,6 +579,8 @@ def test_a_run_is_found_again_stopped_and_continued():
     assert not at.exception
     assert at.selectbox(key=f"{TRAIN}.data").value == "mnist", "the page forgets its settings, the session not its run"
     step, steps = numbers(r"Update (\d+) of ([\d,]+): loss", at)
+    from pages.diffusion_model import train
+
     assert step > 20 and steps == train.POINT_STEPS["long"]
     # somebody else sees it, but may not stop it
     other = visit(train_data="dinosaur", train_length="long", train_batch=32)

@@ -150,7 +150,7 @@ def _seed(setting: Setting, cast: type | None = None) -> None:
     """Give the widget its value before it exists, unless it has that one already."""
     wished = links.value(setting)
     wished = cast(wished) if cast else wished
-    if setting.key not in st.session_state or st.session_state[setting.key] != wished:
+    if links.forced(setting) or setting.key not in st.session_state or st.session_state[setting.key] != wished:
         st.session_state[setting.key] = wished
 
 
@@ -161,7 +161,7 @@ def _keep(setting: Setting, now):
 
 def _touched(setting: Setting) -> None:
     """A person set it: what is in the widget counts, and old sentences about the link are done with."""
-    links.settled(setting.experiment)
+    links.touched(setting)
     now = st.session_state.get(setting.key)
     if now is not None:
         links.put(setting, tuple(now) if setting.kind in ("several", "span") else now)

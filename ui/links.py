@@ -38,6 +38,8 @@ VERSIONS = "links.versions"
 SEEN = "links.seen"  # query strings of this page that need not be read again
 ADDRESS = "links.address"  # what this page's experiments have written into the address bar
 PAGE = "links.page"
+FORCED = "links.forced"  # settings that the browser may not have been told yet, and for how many whole runs more
+RUNS = 2  # whole runs that a new value is sent in: the messages of a run that another one interrupts can be lost
 MAX_TEXT = 4_000  # characters of one value that are looked at
 
 
@@ -231,6 +233,7 @@ def value(setting: Setting) -> object:
             if problem:
                 _say(setting, problem, asked)
             _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
+        _store(FORCED)[setting.key] = RUNS
     return values[setting.key]
 
 
@@ -248,6 +251,7 @@ def put_all(new: Mapping[Setting, object]) -> None:
         put(setting, wished)
         st.session_state.pop(setting.key, None)
         _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
+        _store(FORCED)[setting.key] = RUNS
 
 
 def reset(settings: tuple[Setting, ...]) -> None:
@@ -255,6 +259,29 @@ def reset(settings: tuple[Setting, ...]) -> None:
     keys = {s.key for s in settings}
     st.session_state[PROBLEMS] = [p for p in _store(PROBLEMS, list) if p.key not in keys]
     put_all({s: s.default for s in settings})
+
+
+def forced(setting: Setting) -> bool:
+    """Whether the widget must be told its value again, since the browser may still stand at the widget's own default.
+
+    A widget that is told nothing shows its first choice, and sends that with the next click somewhere else.
+    """
+    return setting.key in _store(FORCED)
+
+
+def completed() -> None:
+    """Called by the shell at the end of each whole run: what it said has very likely reached the browser."""
+    waiting = _store(FORCED)
+    for key in list(waiting):
+        waiting[key] -= 1
+        if waiting[key] <= 0:
+            del waiting[key]
+
+
+def touched(setting: Setting) -> None:
+    """A person has set it, so the browser knows; old sentences about the link are done with."""
+    _store(FORCED).pop(setting.key, None)
+    settled(setting.experiment)
 
 
 def version(setting: Setting) -> int:

@@ -13,6 +13,8 @@ The page is polled only while a run goes on, and the poll is the person's sign o
 
 from __future__ import annotations
 
+import re
+import secrets
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,15 +25,19 @@ from ui import text
 
 EVERY = 1.5  # seconds between two looks at a run
 WATCHER = "live.watcher"
+COOKIE = "ten_steps_watcher"
+_TOKEN = re.compile(r"[0-9a-f]{16}")
 ACTIVE = ("waiting", "running")
 
 
 def watcher() -> str:
-    """This session's name among the watchers of runs."""
-    if WATCHER not in st.session_state:
-        import secrets
+    """This browser's name among the watchers of runs: a random one, which a cookie keeps over a reload.
 
-        st.session_state[WATCHER] = secrets.token_hex(8)
+    Whoever starts a run may stop it from any tab of the same browser.
+    """
+    if WATCHER not in st.session_state:
+        kept = str(st.context.cookies.get(COOKIE))
+        st.session_state[WATCHER] = kept if _TOKEN.fullmatch(kept) else secrets.token_hex(8)
     return st.session_state[WATCHER]
 
 

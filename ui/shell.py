@@ -34,6 +34,7 @@ def main() -> None:
     _wire(language, presenting)
     _bar(here, presenting)
     chosen.run()
+    links.completed()
     warmup.painted()
 
 
@@ -111,6 +112,8 @@ def _wire(language: str, presenting: bool) -> None:
                 "language": language,
                 "choice": st.session_state.get("language.choice"),
                 "cookie": text.COOKIE,
+                "watcher": live.watcher(),
+                "watcher_cookie": live.COOKIE,
                 "presenting": presenting,
                 "theme": colours.theme(),
             },

@@ -183,31 +183,36 @@ def _arithmetic(run: common.Sampled, frame: Frame, rests: player.PlayerState) ->
         if frame.t_next is None:
             text.prose(t.words(f"{ID}.arithmetic.last"), small=True)
             return
-        place = (item, 0, row, column) if model.images else (item, 0)
-        rows = explain(run.config, frame, place)
         levels = {"t": frame.t, "s": frame.t_next}
         if model.images:
+            places = [(item, 0, row, column)]
             title = t.words(f"{ID}.arithmetic.pixel", item=item + 1, row=row + 1, column=column + 1, **levels)
         else:
-            title = t.words(f"{ID}.arithmetic.particle", item=item + 1, axis=t.words(f"{ID}.axis.x"), **levels)
+            places = [(item, 0), (item, 1)]  # x over y
+            title = t.words(f"{ID}.arithmetic.particle", item=item + 1, **levels)
+        rows = [explain(run.config, frame, place) for place in places]
         st.markdown(f"**{t.words(f'{ID}.arithmetic.title')}** · {title}")
         source = code.read(SOURCE, ["_predict", run.config.sampler])
         _table(rows, source)
         with st.expander(f"{t.label('code.title')} · `samplers.{run.config.sampler}`", icon=":material/code:"):
-            st.caption(f"`{SOURCE}`")
-            code.show(source, tuple(r.code for r in rows))
+            st.caption(t.words(f"{ID}.arithmetic.source", file=SOURCE))
+            code.show(source, tuple(row.code for row in rows[0]))
 
 
-def _table(rows: tuple[Row, ...], source: str) -> None:
-    """Each line of code beside its numbers and what came out, with a reason under it."""
+def _table(columns: list[tuple[Row, ...]], source: str) -> None:
+    """Each line of code beside its numbers and what came out, with a reason under it.
+
+    columns: the same rows for each number that is worked out: one for a pixel, two for a particle.
+    """
     t = text.current()
     names = (t.words(f"{ID}.arithmetic.{head}") for head in ("code", "numbers", "value"))
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     body = ""
-    for row in rows:
-        line, numbers = html.escape(_line(source, row.code)), html.escape(row.numbers)
-        reason = text.plain(t.words(f"{ID}.arithmetic.{row.name}"))
-        value = html.escape(text.number(row.value, 4))
+    for rows in zip(*columns, strict=True):
+        line = html.escape(_line(source, rows[0].code))
+        reason = text.plain(t.words(f"{ID}.arithmetic.{rows[0].name}"))
+        numbers = "<br>".join(html.escape(row.numbers) for row in rows)
+        value = "<br>".join(html.escape(text.number(row.value, 4)) for row in rows)
         body += f"<tr><td><code>{line}</code><small>{reason}</small></td><td>{numbers}</td><td>{value}</td></tr>"
     st.html(f'<table class="arithmetic"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')
 

@@ -41,6 +41,7 @@ export default function (component) {
       history.replaceState(history.state, "", address);
     }
   }
+  document.cookie = `${data.watcher_cookie}=${data.watcher}; path=/; max-age=86400; SameSite=Strict`;
   if (shownTheme() !== data.theme) setStateValue("theme", shownTheme());
   if (!wire.bound) {
     wire.bound = true;

@@ -172,15 +172,26 @@ def _leave(name: str, key: str) -> None:
 
 
 def _snapshot(name: str, config_key: str | None) -> Any:
-    """The run to show: the one that this session watches while it goes on, else the one that the settings say."""
+    """The run to show: the one that this session watches while it goes on, else the one that the settings say.
+
+    After a reload the session is new and the settings may be: then one of the same kind that this browser has started.
+    """
     job = _find(st.session_state.get(f"live.{name}"))
-    if job is None or job.snapshot().status not in ACTIVE:
-        job = _find(config_key) or job
+    if job is not None and job.snapshot().status in ACTIVE:
+        return job.snapshot()
+    asked = _find(config_key)
+    if config_key and (asked is None or asked.snapshot().status not in ACTIVE):
+        kind = config_key.partition("-")[0]
+        for shot in runs():
+            if shot.owner == watcher() and shot.key.partition("-")[0] == kind:
+                return shot
+    job = asked or job
     return job.snapshot() if job is not None else None
 
 
 def _joined(name: str, shot: Any) -> bool:
-    return st.session_state.get(f"live.{name}") == shot.key
+    """Whether this session watches the run: it joined, or its browser started the run before a reload."""
+    return st.session_state.get(f"live.{name}") == shot.key or shot.owner == watcher()
 
 
 def _find(key: str | None) -> Any:

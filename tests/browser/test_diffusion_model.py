@@ -222,6 +222,9 @@ def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
     page.get_by_role("heading", name="Diffusion: the model").wait_for()
     expect(part(page, f"{TRAIN}.stop")).to_be_visible(timeout=SLOW)
     assert updates(page) > begun
+    # a reload is still the same person's
+    page.reload()
+    expect(part(page, f"{TRAIN}.stop")).to_be_visible(timeout=SLOW)
     press(other, f"{TRAIN}.leave")
     expect(part(other, f"{TRAIN}.join")).to_be_visible(timeout=SLOW)
     press(page, f"{TRAIN}.stop")

@@ -141,3 +141,18 @@ def test_a_bomb_is_refused():
 
 def test_settings_know_their_experiment():
     assert WHOLE.experiment == "p.e"
+
+
+def test_a_widget_is_told_its_value_until_two_whole_runs_have_said_it(monkeypatch):
+    """The messages of a run that another interrupts can be lost; the widget then stands at its first choice."""
+    state: dict = {links.PENDING: {CHOICE.key: "7"}}
+    monkeypatch.setattr(links.st, "session_state", state)
+    assert links.value(CHOICE) == 7 and links.forced(CHOICE)
+    links.completed()
+    assert links.forced(CHOICE)
+    links.completed()
+    assert not links.forced(CHOICE)
+    links.put_all({CHOICE: "ddpm"})
+    assert links.forced(CHOICE)
+    links.touched(CHOICE)
+    assert not links.forced(CHOICE)

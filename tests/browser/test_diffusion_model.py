@@ -190,7 +190,7 @@ def test_points_take_the_place_of_pictures(show):
     box = player(page).locator("[data-track=x] canvas").bounding_box()
     player(page).locator("[data-track=x] canvas").click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     expect(player(page)).to_have_attribute("data-item", re.compile(r"\d+"))
-    sentence(page, rf"Point {int(player(page).get_attribute('data-item')) + 1} ")
+    sentence(page, rf"Point {int(player(page).get_attribute('data-item')) + 1}, x over y")
 
 
 # ---- runs -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Runs that people share: who is served when, what is kept, and what happens when something breaks."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -316,8 +317,11 @@ def test_the_short_ones_first_and_a_long_one_never_starves(make: Callable[..., R
     for job in jobs:
         assert ended(job).status == "done"
     assert sorted(order) == sorted("a" * 6 + "b" * 6 + "c" * 6 + "x" * 4 + "y" * 4)
-    # "first" is a long run too: its turn comes before all others, or after the first abc if the thread was slow
-    assert "".join(order).startswith(("abc" + "abcx" + "abcy", "abcx" + "abcy" + "abc"))
+    text = "".join(order)
+    assert text.replace("x", "").replace("y", "") == "abc" * 6  # the short ones in rotation
+    between = re.split("[xy]", text[: text.rindex("c") + 1])
+    # three turns of short runs for one of a long one; "first" is long too and has one turn or two among them
+    assert set(between) <= {"abc", "abcabc"} and between.count("abcabc") <= 2
     shorts_done = max(place for place, key in enumerate(order) if key < "x")
     assert shorts_done < len(order) - 1  # and the long ones are the last to end
 

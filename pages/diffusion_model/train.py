@@ -158,8 +158,9 @@ def _offer(key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         text.prose(t.words(f"{ID}.kept"))
         setting = common.model_setting(denoise.ID, known)
-        if st.button(t.words(f"{ID}.use"), key=f"{ID}.use", icon=":material/arrow_upward:"):
-            links.put_all({setting: name})
+        # by a callback: the page may be drawn anew, because the run has just ended, before it comes to the button
+        use = {"on_click": links.put_all, "args": ({setting: name},)}
+        if st.button(t.words(f"{ID}.use"), key=f"{ID}.use", icon=":material/arrow_upward:", **use):
             st.rerun()
 
 

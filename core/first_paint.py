@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from core import scene
 from core.diffusion.quality import Entry, Measured, QualityConfig, QualityState
 from core.diffusion.sampling import SAMPLERS, Frame, SamplingConfig, SamplingState
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
-KINDS = ("sampling", "road", "training", "quality")
+KINDS = ("sampling", "road", "training", "quality", "scenes")
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
 
@@ -209,6 +210,7 @@ def main(argv: list[str] | None = None) -> int:
         "road": (keep_road, (road_scene(model),)),
         "training": (keep_training, (DiffusionConfig.for_images("mnist", TRAINING_STEPS),)),
         "quality": (keep_quality, (quality_scene(model),)),
+        "scenes": (scene.keep, tuple(scene.first())),
     }
     expected = {"diffusion_model"} | {config.key for _, configs in scenes.values() for config in configs}
     for file in FOLDER.glob("*.*"):

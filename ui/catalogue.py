@@ -67,6 +67,62 @@ ROAD: tuple[Step, ...] = (
 PAGES: tuple[Page, ...] = (
     Page("overview", 0, (Experiment("overview.map"),)),
     Page(
+        "normal",
+        1,
+        (
+            Experiment("normal.parameters"),
+            Experiment("normal.interval"),
+            Experiment("normal.clt"),
+            Experiment("normal.moments", star=False),
+        ),
+    ),
+    Page(
+        "likelihood",
+        2,
+        (
+            Experiment("likelihood.fit"),
+            Experiment("likelihood.surface"),
+            Experiment("likelihood.heights"),
+            Experiment("likelihood.estimators", star=False),
+            Experiment("likelihood.misfit", star=False),
+        ),
+    ),
+    Page(
+        "multivariate_normal",
+        3,
+        (
+            Experiment("multivariate_normal.shape"),
+            Experiment("multivariate_normal.slices"),
+            Experiment("multivariate_normal.fit"),
+            Experiment("multivariate_normal.sampling", star=False),
+            Experiment("multivariate_normal.matrix", star=False),
+            Experiment("multivariate_normal.pixels", star=False),
+        ),
+    ),
+    Page(
+        "gaussian_mixture",
+        4,
+        (
+            Experiment("gaussian_mixture.design"),
+            Experiment("gaussian_mixture.sampling"),
+            Experiment("gaussian_mixture.posterior"),
+            Experiment("gaussian_mixture.geyser", star=False),
+            Experiment("gaussian_mixture.no_closed_form", star=False),
+        ),
+    ),
+    Page(
+        "em",
+        5,
+        (
+            Experiment("em.half_steps"),
+            Experiment("em.bound"),
+            Experiment("em.starts"),
+            Experiment("em.kl", star=False),
+            Experiment("em.how_many", star=False),
+            Experiment("em.rivals", star=False),
+        ),
+    ),
+    Page(
         "diffusion_model",
         9,
         (

@@ -10,6 +10,7 @@ A page declares its settings once, at its top, and hands them to the experiment 
     RANGE = links.span("normal.interval.ends", (-1.0, 1.0), low=-5.0, high=5.0, step=0.1)
     SHAPE = links.points("diffusion_model.train.points", low=-3.0, high=3.0)       canvas: an (N, 2) tuple of pairs
     INK = links.strokes("guidance.edit.ink")                                       canvas: strokes of points in 0..1
+    PARTS = links.rows("gaussian_mixture.design.parts", ((0.5, -1, 0), …), ((0, 1), (-6, 6), (-6, 6)))   canvas: rows
 
 and then uses ui/controls.py: `steps = controls.slider(STEPS)`. A canvas component's setting has no widget: read it with
 `links.value(SHAPE)` and `links.version(SHAPE)` (grows when a link or reset changed it, so that the canvas takes the new
@@ -41,11 +42,12 @@ PAGE = "links.page"
 FORCED = "links.forced"  # settings that the browser may not have been told yet, and for how many whole runs more
 RUNS = 2  # whole runs that a new value is sent in: the messages of a run that another one interrupts can be lost
 MAX_TEXT = 4_000  # characters of one value that are looked at
+MOST_POINTS = 1_000  # of a canvas that sets no limit of its own
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that a person can set. `kind`: whole, real, choice, flag, several, span, points, strokes."""
+    """One thing that a person can set. `kind`: whole, real, choice, flag, several, span, points, strokes, rows."""
 
     key: str
     kind: str
@@ -54,6 +56,8 @@ class Setting:
     low: float = 0.0
     high: float = 1.0
     step: float = 1.0
+    columns: tuple[tuple[float, float], ...] = ()  # of rows: the bounds of each number of a row
+    most: int = 0  # of rows and points: how many there may be; 0: as many as a link can hold
 
     @property
     def experiment(self) -> str:
@@ -100,14 +104,19 @@ def span(key: str, default: tuple[float, float], *, low: float, high: float, ste
     return Setting(key, "span", (float(default[0]), float(default[1])), low=low, high=high, step=step)
 
 
-def points(key: str, default: tuple = (), *, low: float, high: float) -> Setting:
+def points(key: str, default: tuple = (), *, low: float, high: float, most: int = 0) -> Setting:
     """Points of a plane, a tuple of (x, y), both from low to high. 16 bits each in a link."""
-    return Setting(key, "points", tuple(default), low=low, high=high)
+    return Setting(key, "points", tuple(default), low=low, high=high, most=most)
 
 
 def strokes(key: str, default: tuple = ()) -> Setting:
     """What was drawn: a tuple of strokes, each a tuple of (x, y) from 0 to 1. 8 bits each in a link."""
     return Setting(key, "strokes", tuple(default), low=0.0, high=1.0)
+
+
+def rows(key: str, default: tuple, columns: tuple[tuple[float, float], ...], *, most: int = 8) -> Setting:
+    """A few rows of numbers, such as the components of a mixture; `columns` has the bounds of each number of a row."""
+    return Setting(key, "rows", tuple(tuple(map(float, row)) for row in default), columns=columns, most=most)
 
 
 # ---- text <-> values -----------------------------------------------------------------------------------------------
@@ -126,6 +135,8 @@ def encode(setting: Setting, value: object) -> str:
             return packing.pack_points(value, setting.low, setting.high)
         case "strokes":
             return packing.pack_strokes(value)
+        case "rows":
+            return "~".join("_".join(_short(v) for v in row) for row in value)
         case "real":
             return _short(value)
         case _:
@@ -148,9 +159,11 @@ def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
                 kept = tuple(c for c in setting.choices if str(c) in parts)
                 return kept, None if all(p in named for p in parts) else "dropped"
             case "points":
-                return packing.unpack_points(asked, setting.low, setting.high), None
+                return clamp(setting, packing.unpack_points(asked, setting.low, setting.high))
             case "strokes":
                 return packing.unpack_strokes(asked), None
+            case "rows":
+                return clamp(setting, tuple(tuple(_number(p) for p in r.split("_")) for r in asked.split("~") if r))
             case "span":
                 lower, upper = (_number(p) for p in asked.split("_"))
                 return clamp(setting, (lower, upper))
@@ -179,11 +192,39 @@ def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
         case "several":
             kept = tuple(c for c in setting.choices if c in value)
             return kept, None if len(kept) == len(value) else "dropped"
+        case "points" if setting.most:
+            kept = tuple(value[: setting.most])
+            return kept, None if len(kept) == len(value) else "too_many"
+        case "rows":
+            if any(len(row) != len(setting.columns) for row in value):
+                raise ValueError("a row has another number of columns")
+            kept = tuple(
+                tuple(float(min(max(v, low), high)) for v, (low, high) in zip(row, setting.columns, strict=True))
+                for row in value[: setting.most]
+            )
+            return kept, None if kept == tuple(value) else "clamped_rows" if len(kept) == len(value) else "too_many"
         case _:
             return value, None
 
 
-def _number(asked: str) -> float:
+def from_canvas(setting: Setting, said: object) -> object | None:
+    """What a browser says that a setting is now, brought within its bounds; None for what it cannot be."""
+    try:
+        match setting.kind:
+            case "points":
+                low, high = setting.low, setting.high
+                kept = tuple(tuple(min(max(_number(v), low), high) for v in (x, y)) for x, y in said)
+                return kept[: setting.most or MOST_POINTS]
+            case "rows":
+                return clamp(setting, tuple(tuple(_number(v) for v in row) for row in said))[0]
+            case "real" | "whole":
+                return clamp(setting, _number(said))[0]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None
+
+
+def _number(asked: str | float) -> float:
     number = float(asked)
     if not math.isfinite(number):
         raise ValueError(asked)
@@ -358,6 +399,8 @@ def _say(setting: Setting, code: str, asked: str) -> None:
         values = (*bounds, ("used", text.number(used, 6)))
     elif code == "clamped":
         code, values = "clamped_span", bounds
+    elif code == "too_many":
+        values = (("most", str(setting.most)),)
     elif code in ("unknown", "nonsense"):
         code = "default"
     said = _store(PROBLEMS, list)

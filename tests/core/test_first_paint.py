@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import first_paint, shapes, shipped
+from core import first_paint, scene, shapes, shipped
 from core.diffusion import library
 from core.diffusion.exact import MixtureDenoiser
 from core.diffusion.learned import DiffusionConfig, ScheduleConfig, train_diffusion
@@ -138,6 +138,7 @@ def test_everything_is_made_again_and_what_belongs_to_nothing_goes(folder, monke
     for kind in ("sampling", "road", "training", "quality"):
         monkeypatch.setattr(first_paint, f"keep_{kind}", lambda config, kind=kind: made.append((kind, config)) or kind)
     monkeypatch.setattr(shipped, "key_of_name", lambda kind, name: "diffusion-0123456789ab")
+    monkeypatch.setattr(scene, "keep", lambda one: made.append(("scenes", one)) or "scenes")
     folder.mkdir()
     mine = folder / f"{first_paint.denoise_scene('diffusion-0123456789ab').key}.npz"
     for file in (mine, folder / "sampling-of-another-model.npz"):
@@ -149,7 +150,9 @@ def test_everything_is_made_again_and_what_belongs_to_nothing_goes(folder, monke
     made.clear()
     assert first_paint.main([]) == 0
     kinds = [kind for kind, _ in made]
-    assert kinds == ["sampling"] * 5 + ["road", "training", "quality"] and len({config.key for _, config in made}) == 8
+    scenes = len(tuple(scene.first()))
+    assert kinds == ["sampling"] * 5 + ["road", "training", "quality"] + ["scenes"] * scenes
+    assert len({config.key for _, config in made}) == 8 + scenes
     race = [config for kind, config in made if kind == "sampling"][1:]
     assert [config.sampler for config in race] == list(SAMPLERS) and len({config.seed for config in race}) == 1
     with pytest.raises(SystemExit):
@@ -217,4 +220,5 @@ def test_every_first_paint_ships_and_none_is_left_of_other_models(digits):
     assert all(m.distance > 0.5 * race.floor and 0.9 < m.agreement <= 1 for m in race.measured if m.calls >= 10)
     expected = {config.key for config in (*sampled, quality)}
     expected |= {DiffusionConfig.for_images("mnist", first_paint.TRAINING_STEPS).key, "diffusion_model"}
+    expected |= {one.key for one in scene.first()}
     assert {file.stem for file in first_paint.FOLDER.glob("*.*")} == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,9 @@ SEVERAL = links.several("p.e.several", (3,), tuple(range(10)))
 SPAN = links.span("p.e.span", (-1.0, 1.0), low=-5.0, high=5.0, step=0.1)
 POINTS = links.points("p.e.points", low=-3.0, high=3.0)
 STROKES = links.strokes("p.e.strokes")
-ALL = (WHOLE, STEPPED, REAL, CHOICE, FLAG, SEVERAL, SPAN, POINTS, STROKES)
+ROWS = links.rows("p.e.rows", ((0.5, -1.0),), ((0.0, 5.0), (-10.0, 10.0)), most=3)
+FEW = links.points("p.e.few", low=-1.0, high=1.0, most=2)
+ALL = (WHOLE, STEPPED, REAL, CHOICE, FLAG, SEVERAL, SPAN, POINTS, STROKES, ROWS, FEW)
 unit = st.floats(0, 1)
 
 
@@ -39,7 +42,11 @@ def allowed(setting: links.Setting, value: object) -> bool:
         case "span":
             return setting.low <= value[0] <= value[1] <= setting.high
         case "points":
-            return all(math.isfinite(v) and setting.low <= v <= setting.high for p in value for v in p)
+            few = not setting.most or len(value) <= setting.most
+            return few and all(math.isfinite(v) and setting.low <= v <= setting.high for p in value for v in p)
+        case "rows":
+            inside = all(low <= v <= high for row in value for v, (low, high) in zip(row, setting.columns, strict=True))
+            return inside and len(value) <= setting.most
         case _:
             return all(0 <= v <= 1 for stroke in value for p in stroke for v in p)
 
@@ -56,7 +63,7 @@ def allowed(setting: links.Setting, value: object) -> bool:
 def test_any_text_gives_an_allowed_value(setting, asked):
     value, problem = links.decode(setting, asked)
     assert allowed(setting, value)
-    assert problem in (None, "clamped", "nonsense", "dropped", "unknown")
+    assert problem in (None, "clamped", "clamped_rows", "too_many", "nonsense", "dropped", "unknown")
 
 
 @pytest.mark.parametrize("setting", ALL, ids=lambda s: s.kind)
@@ -88,10 +95,46 @@ def test_values_survive_a_link(number, name, digits):
         (SEVERAL, "3-12", (3,), "dropped"),
         (CHOICE, "euler", "ddim", "nonsense"),
         (CHOICE, "7", 7, None),
+        (ROWS, "1_2~3_4", ((1.0, 2.0), (3.0, 4.0)), None),
+        (ROWS, "9_2", ((5.0, 2.0),), "clamped_rows"),
+        (ROWS, "1_2~3_4~1_1~2_2", ((1.0, 2.0), (3.0, 4.0), (1.0, 1.0)), "too_many"),
+        (ROWS, "1_2_3", ((0.5, -1.0),), "nonsense"),
+        (ROWS, "1_nan", ((0.5, -1.0),), "nonsense"),
+        (ROWS, "", (), None),
+        (FEW, links.encode(FEW, ((0, 0), (1, 1), (-1, 1))), ((0, 0), (1, 1)), "too_many"),
     ],
 )
 def test_what_is_out_of_range_is_clamped_and_named(setting, asked, value, problem):
-    assert links.decode(setting, asked) == (value, problem)
+    found, said = links.decode(setting, asked)
+    assert said == problem
+    if setting is FEW:
+        assert np.allclose(found, value, atol=1e-4)
+    else:
+        assert found == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "said", "value"),
+    [
+        (WHOLE, 7.4, 7),
+        (WHOLE, "7", 7),
+        (WHOLE, math.inf, None),
+        (REAL, 3, 1.0),
+        (REAL, None, None),
+        (REAL, [1], None),
+        (FEW, [[0, 9], [-9, 0.5], [0, 0]], ((0.0, 1.0), (-1.0, 0.5))),
+        (FEW, [[0, 1, 2]], None),
+        (FEW, [["a", 1]], None),
+        (FEW, 5, None),
+        (FEW, [], ()),
+        (ROWS, [[9, 9]], ((5.0, 9.0),)),
+        (ROWS, [[1]], None),
+        (ROWS, {"a": 1}, None),
+        (CHOICE, "ddpm", None),
+    ],
+)
+def test_what_a_canvas_says_is_brought_within_bounds_or_not_believed(setting, said, value):
+    assert links.from_canvas(setting, said) == value
 
 
 @settings(max_examples=60, deadline=None)

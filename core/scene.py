@@ -1,0 +1,106 @@
+"""A scene: what a page draws, as plain arrays, worked out from frozen settings.
+
+    @dataclass(frozen=True)
+    class Curve(Scene):
+        mean: float = 0.0
+
+        def compute(self) -> dict[str, np.ndarray]:
+            from core import normal          # torch is imported here, after the first paint
+            ...
+
+    arrays = shown(Curve(mean=1.0))          # kept with the project, worked out before, or worked out now
+
+The scenes of a page are in core/scenes/<page>.py. Those that its first paint needs are listed there as FIRST; they are
+kept in models/first_paint under their key, so that the first picture waits for no import. `python -m core.first_paint
+scenes` works them out again, and a test compares.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import threading
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
+PAGES = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em")
+FORMAT = 1  # part of every key: what was kept by another version is not looked at
+MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together
+
+_log = logging.getLogger(__name__)
+_remembered: OrderedDict[Scene, dict[str, np.ndarray]] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """Frozen settings, all of them plain data that can be hashed, and what follows from them."""
+
+    @property
+    def key(self) -> str:
+        """A name made of the class and all settings."""
+        settings = json.dumps([FORMAT, dataclasses.asdict(self)], sort_keys=True)
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"scene-{hashlib.sha256(f'{name} {settings}'.encode()).hexdigest()[:12]}"
+
+    def compute(self) -> Mapping[str, np.ndarray]:
+        """The arrays of the scene, by calls of core/; the same settings give the same arrays."""
+        raise NotImplementedError
+
+
+def shown(scene: Scene) -> Mapping[str, np.ndarray]:
+    """The arrays of a scene, read-only: as they ship, as they were worked out last, or worked out now."""
+    with _lock:
+        found = _remembered.get(scene)
+        if found is not None:
+            _remembered.move_to_end(scene)
+            return found
+    found = _kept(scene.key)
+    if found is None:
+        found = {name: np.asarray(values) for name, values in scene.compute().items()}
+    for array in found.values():
+        array.flags.writeable = False
+    with _lock:
+        _remembered[scene] = found
+        while len(_remembered) > 1 and _size() > MOST_BYTES:
+            _remembered.popitem(last=False)
+    return found
+
+
+def keep(scene: Scene) -> Path:
+    """Works a scene out and keeps it with the project. Returns the file."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / f"{scene.key}.npz"
+    np.savez_compressed(file, **scene.compute())
+    return file
+
+
+def first() -> Iterator[Scene]:
+    """Every scene that a first paint needs."""
+    for page in PAGES:
+        yield from import_module(f"core.scenes.{page}").FIRST
+
+
+def _size() -> int:
+    return sum(array.nbytes for arrays in _remembered.values() for array in arrays.values())
+
+
+def _kept(key: str) -> dict[str, np.ndarray] | None:
+    file = FOLDER / f"{key}.npz"
+    if not file.is_file():
+        return None
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as damage:
+        _log.warning("The first paint %s cannot be read (%s); it is worked out again.", key, damage)
+        return None

@@ -1,0 +1,5 @@
+"""What the page `em` draws."""
+
+from core.scene import Scene
+
+FIRST: tuple[Scene, ...] = ()

@@ -1,0 +1,5 @@
+"""What the page `multivariate_normal` draws."""
+
+from core.scene import Scene
+
+FIRST: tuple[Scene, ...] = ()

@@ -1,0 +1,239 @@
+// The few formulas that follow a finger: those of core/normal.py, core/multivariate_normal.py and
+// core/gaussian_mixture.py, and the numbers and words made of them. Everything is float64.
+//
+// env = { values, frame }: values are the plane's values as they are now, by name (a number, [[x, y], …] or rows), and
+// frame is the frame that is shown, fractional only between two frames. What has no answer is NaN; nothing throws.
+
+const LOG_SQRT_2PI = 0.91893853320467274178;
+const SQRT_2PI = 2.50662827463100050242;
+
+// A Number of parts.py as it is now: a number, the name of a value, or a list with one number for each frame.
+function resolve(number, env) {
+  if (typeof number === "string") number = env.values[number];
+  if (!Array.isArray(number)) return typeof number === "number" ? number : NaN;
+  const at = Math.max(0, Math.min(number.length - 1, env.frame ?? 0)), before = Math.floor(at), part = at - before;
+  const low = number[before] ?? NaN;
+  return part > 0 ? low + part * (number[before + 1] - low) : low;
+}
+
+// ---- one dimension ---------------------------------------------------------------------------------------------------
+
+function normalLogPdf(x, mean, std) {
+  if (!(std > 0)) return NaN;
+  const z = (x - mean) / std;
+  return -0.5 * z * z - Math.log(std) - LOG_SQRT_2PI;
+}
+
+const normalPdf = (x, mean, std) => Math.exp(normalLogPdf(x, mean, std));
+
+const normalCdf = (x, mean, std) => (std > 0 ? lowerTail((x - mean) / std) : NaN);
+
+// P(low < x ≤ high), accurate relative to itself wherever the interval lies and however narrow it is.
+function intervalProbability(low, high, mean, std) {
+  if (!(std > 0) || Number.isNaN(low + mean) || Number.isNaN(high)) return NaN;
+  if (!(low < high)) return 0;
+  const a = (low - mean) / std, b = (high - mean) / std, width = (high - low) / std;
+  if (width * Math.max(1, Math.abs(a), Math.abs(b)) < 1) return narrow((a + b) / 2, width / 2);
+  return a > 0 ? lowerTail(-a) - lowerTail(-b) : lowerTail(b) - lowerTail(a);     // the tails are what is small
+}
+
+// The probability of [m − h, m + h], where a difference of two cdfs would cancel: the Taylor series of the density at
+// m, its derivatives being Hermite polynomials: 2 φ(m) Σ_k h^(2k+1) / (2k+1)! He_2k(m). Needs h (1 + |m|) ≲ 1.
+function narrow(m, h) {
+  const top = Math.exp(-0.5 * m * m) / SQRT_2PI;
+  if (top === 0) return 0;
+  let he = 1, next = m, term = h, sum = h;                             // He_2k, He_2k+1, h^(2k+1) / (2k+1)!
+  for (let k = 1; k < 30; k++) {
+    he = m * next - (2 * k - 1) * he;
+    next = m * he - 2 * k * next;
+    term *= (h * h) / (2 * k * (2 * k + 1));
+    sum += term * he;
+    if (term * (Math.abs(he) + Math.abs(next)) < 1e-18 * sum) break;
+  }
+  return 2 * top * sum;
+}
+
+// Φ(z) by the rational approximations of W. J. Cody, "Rational Chebyshev approximations for the error function",
+// Math. Comp. 23 (1969) 631–637, in the form and with the coefficients of ANORM in SPECFUN (ACM TOMS 19 (1993) 22–32).
+// Coefficients run from the highest power down.
+const CODY = {
+  middle: [
+    [0.065682337918207449113, 2.2352520354606839287, 161.02823106855587881, 1067.6894854603709582, 18154.981253343561249],
+    [1, 47.20258190468824187, 976.09855173777669322, 10260.932208618978205, 45507.789335026729956],
+  ],
+  side: [
+    [
+      1.0765576773720192317e-8, 0.39894151208813466764, 8.8831497943883759412, 93.506656132177855979,
+      597.27027639480026226, 2494.5375852903726711, 6848.1904505362823326, 11602.651437647350124, 9842.7148383839780218,
+    ],
+    [
+      1, 22.266688044328115691, 235.38790178262499861, 1519.377599407554805, 6485.558298266760755,
+      18615.571640885098091, 34900.952721145977266, 38912.003286093271411, 19685.429676859990727,
+    ],
+  ],
+  far: [
+    [
+      0.02307344176494017303, 0.21589853405795699, 0.1274011611602473639, 0.022235277649253487, 0.001421619193227893466,
+      2.9112874951168792e-5,
+    ],
+    [1, 1.28426009614491121, 0.468238212480865118, 0.0659881378689285515, 0.00378239633202758244, 7.29751555083966205e-5],
+  ],
+};
+
+function rational([above, below], x) {
+  let p = 0, q = 0;
+  for (const c of above) p = p * x + c;
+  for (const c of below) q = q * x + c;
+  return p / q;
+}
+
+function lowerTail(z) {
+  const y = Math.abs(z);
+  if (!(y > 0.66291)) return 0.5 + z * rational(CODY.middle, z * z);              // NaN too
+  if (y === Infinity) return z > 0 ? 1 : 0;
+  // exp(−y²/2) = exp(−s²/2) exp(−(y − s)(y + s)/2) with s = y cut to sixteenths: s² is exact, so far out nothing is lost
+  const s = Math.trunc(y * 16) / 16, bell = Math.exp(-0.5 * s * s) * Math.exp(-0.5 * (y - s) * (y + s));
+  const square = 1 / (y * y);
+  const tail = bell * (y < 5.656854249492381 ? rational(CODY.side, y) : (1 / SQRT_2PI - square * rational(CODY.far, square)) / y);
+  return z < 0 ? tail : 1 - tail;
+}
+
+// ---- two dimensions --------------------------------------------------------------------------------------------------
+
+// A normal distribution of two dimensions with what each evaluation needs; `cov` is Σ as [σx², ρ σx σy, σy²].
+function gaussianOf(meanX, meanY, stdX, stdY, rho) {
+  const fits = stdX > 0 && stdY > 0 && Math.abs(rho) < 1;
+  const rest = fits ? Math.sqrt((1 - rho) * (1 + rho)) : NaN;          // √(1 − ρ²): Cholesky's L is [σx, 0; ρ σy, rest σy]
+  const logTop = -2 * LOG_SQRT_2PI - Math.log(stdX) - Math.log(stdY) - Math.log(rest);
+  return { meanX, meanY, stdX, stdY, rho, cov: [stdX * stdX, rho * stdX * stdY, stdY * stdY], rest, logTop };
+}
+
+function gaussian(env, model) {
+  const { mean_x, mean_y, std_x, std_y, correlation } = model;
+  return gaussianOf(...[mean_x, mean_y, std_x, std_y, correlation].map((number) => resolve(number, env)));
+}
+
+// (x − μ)ᵀ Σ⁻¹ (x − μ) = zᵀ z with z = L⁻¹ (x − μ)
+function squaredDistance(g, x, y) {
+  const a = (x - g.meanX) / g.stdX, b = ((y - g.meanY) / g.stdY - g.rho * a) / g.rest;
+  return a * a + b * b;
+}
+
+const mahalanobis = (g, x, y) => Math.sqrt(squaredDistance(g, x, y));
+const logPdf2 = (g, x, y) => g.logTop - 0.5 * squaredDistance(g, x, y);
+
+// Both are normal distributions of one dimension, { mean, std }: of x or of y alone, and of y where x is known.
+const marginalOf = (g, axis) => (axis === "x" ? { mean: g.meanX, std: g.stdX } : { mean: g.meanY, std: g.stdY });
+const conditionalOf = (g, x) => ({ mean: g.meanY + g.rho * g.stdY * ((x - g.meanX) / g.stdX), std: g.stdY * g.rest });
+
+// The components of a mixture as it is now, each with `logWeight`; the weights are divided by their sum.
+function componentsOf(model, env) {
+  const rows = (typeof model.rows === "string" ? env.values[model.rows] : model.rows) ?? [];
+  const sum = rows.reduce((total, [weight]) => total + weight, 0);
+  return rows.map(([weight, ...rest]) => ({ ...gaussianOf(...rest), weight: weight / sum, logWeight: Math.log(weight / sum) }));
+}
+
+// log Σ exp, and each one's share of the sum; nothing under- or overflows however far away the place is.
+function logSumExp(logs) {
+  let most = -Infinity;
+  for (const v of logs) most = Math.max(most, v);                                 // a NaN stays
+  if (!Number.isFinite(most)) return most;
+  let sum = 0;
+  for (const v of logs) sum += Math.exp(v - most);
+  return most + Math.log(sum);
+}
+
+function jointLogPdf(components, x, y, into) {
+  for (let k = 0; k < components.length; k++) {
+    const c = components[k];
+    into[k] = c.weight === 0 ? -Infinity : c.logWeight + logPdf2(c, x, y);
+  }
+  return into;
+}
+
+// p(k | x, y) of a mixture's components, adding up to one.
+function shares(model, env, x, y) {
+  const components = componentsOf(model, env);
+  const logs = jointLogPdf(components, x, y, new Array(components.length)), all = logSumExp(logs);
+  return logs.map((v) => Math.exp(v - all));
+}
+
+// ---- models by their kind --------------------------------------------------------------------------------------------
+
+const isOneDimensional = (model) => ["normal", "marginal", "conditional"].includes(model.kind);
+
+// { mean, std } of a model of one dimension
+function moments1(model, env) {
+  if (model.kind === "marginal") return marginalOf(gaussian(env, model.of), model.axis);
+  if (model.kind === "conditional") return conditionalOf(gaussian(env, model.of), resolve(model.x, env));
+  return { mean: resolve(model.mean, env), std: resolve(model.std, env) };
+}
+
+function logDensity1(model, env) {
+  const { mean, std } = moments1(model, env);
+  return (x) => normalLogPdf(x, mean, std);
+}
+
+function logDensity2(model, env) {
+  if (model.kind === "mixture") {
+    const components = componentsOf(model, env), logs = new Float64Array(components.length);
+    return (x, y) => logSumExp(jointLogPdf(components, x, y, logs));
+  }
+  const g = gaussian(env, model);
+  return (x, y) => logPdf2(g, x, y);
+}
+
+function density1(model, env) {
+  const log = logDensity1(model, env);
+  return (x) => Math.exp(log(x));
+}
+
+function density2(model, env) {
+  const log = logDensity2(model, env);
+  return (x, y) => Math.exp(log(x, y));
+}
+
+const logDensity = (model, env) => (isOneDimensional(model) ? logDensity1 : logDensity2)(model, env);
+
+// ---- numbers and words -----------------------------------------------------------------------------------------------
+
+const MEASURES = {
+  probability(m, env) {
+    const { mean, std } = moments1(m.model, env);
+    return intervalProbability(resolve(m.low, env), resolve(m.high, env), mean, std);
+  },
+  loglikelihood(m, env) {
+    const log = logDensity(m.model, env);
+    return (env.values[m.points] ?? []).reduce((sum, [x, y]) => sum + log(x, y), 0);
+  },
+  densityat: (m, env) => Math.exp(logDensity(m.model, env)(resolve(m.x, env), resolve(m.y, env))),
+  mahalanobisat: (m, env) => mahalanobis(gaussian(env, m.model), resolve(m.x, env), resolve(m.y, env)),
+  momentof: (m, env) => moments1(m.model, env)[m.which],
+};
+
+const measure = (m, env) => MEASURES[m.kind](m, env);
+
+// A number as it is written: so many decimals, or four significant digits.
+function written(value, decimals) {
+  if (Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  let text;
+  if (size >= 1e9 || (decimals == null && size > 0 && size < 1e-4)) {
+    const [digits, power] = value.toExponential(decimals ?? 3).split("e");
+    const raised = [...power.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+    text = `${decimals == null ? Number(digits) : digits}·10${raised}`;
+  } else if (decimals != null) text = value.toFixed(decimals);
+  else text = size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+  if (size >= 1e4) text = text.replace(/\d(?=(\d{3})+(?!\d))(?<![.·]\d*)/g, "$&,");
+  return (/^-[0.]*$/.test(text) ? text.slice(1) : text).replace("-", "−");        // nothing is "minus zero"
+}
+
+// "{name}" and "{name:2}" filled in: `numbers` (measures, the pointer) come before the plane's values; names that are
+// neither stay as they are. decimals: for names that say none.
+function say(template, env, numbers = {}, decimals = null) {
+  return String(template).replace(/\{(\w+)(?::(\d))?\}/g, (whole, name, digits) => {
+    const own = Object.hasOwn(numbers, name) ? numbers[name] : Object.hasOwn(env.values, name) ? env.values[name] : null;
+    return typeof own === "number" ? written(own, digits == null ? decimals : Number(digits)) : whole;
+  });
+}

@@ -20,6 +20,8 @@ from core.kept import KEPT  # as in the app, so that either goes on with what th
 from core.neural_network import ClassificationConfig, train_classifier
 from core.store import DamagedModel, ModelNotFound, ModelStore, StoreError, user_store
 from core.training import Checkpoint, TrainingConfig, out_of_memory
+from core.vae import BODIES, LIKELIHOODS, VAEConfig
+from core.vae_learned import VAERun, train_vae
 
 KEEP_SECONDS = 60.0  # between two checkpoints
 PROBLEMS = {  # by the code of a state's problem
@@ -41,6 +43,13 @@ def classifier_config(dataset: str, epochs: float, **training: Any) -> Classific
     return ClassificationConfig(dataset, TrainingConfig(image_steps(dataset, epochs, training), **training))
 
 
+def vae_config(dataset: str, epochs: float, *, beta: float = 1.0, network: Any = None, **training: Any) -> VAERun:
+    """The config for so many passes over a data set; `network` are fields of core.vae.VAEConfig."""
+    training = {"batch_size": 100, "learning_rate": 1e-3, "beta2": 0.999, **training}
+    steps = image_steps(dataset, epochs, training)
+    return VAERun(dataset, TrainingConfig(steps, **training), VAEConfig(**(network or {})), beta)
+
+
 def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
     """How many updates so many passes over the training images are."""
     batch_size = max(1, training.get("batch_size", TrainingConfig.batch_size))  # the config refuses 0
@@ -51,7 +60,14 @@ def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
 KINDS = {
     "diffusion": ((*IMAGE_SETS, *SHAPES), diffusion_config, train_diffusion),
     "classifier": (IMAGE_SETS, classifier_config, train_classifier),
+    "vae": (IMAGE_SETS, vae_config, train_vae),
 }
+
+NETWORK = ("latent", "hidden", "likelihood", "std", "body", "activation")  # settings of a VAE's network
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -68,12 +84,27 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     for name in sorted(tunable):
         kind = type(getattr(TrainingConfig, name))
         ask.add_argument(f"--{name.replace('_', '-')}", type=kind, help="see core.training.TrainingConfig")
+    of_vae = ask.add_argument_group("of a VAE", "see core.vae.VAEConfig")
+    of_vae.add_argument("--beta", type=float, help="weight of the KL in the loss; 1 is the bound")
+    of_vae.add_argument("--latent", type=int, help="numbers in z")
+    of_vae.add_argument("--hidden", type=_widths, help="widths of the hidden layers, such as 200,200")
+    of_vae.add_argument("--likelihood", choices=LIKELIHOODS)
+    of_vae.add_argument("--std", type=float, help="of a Gaussian pixel; 0: learnt")
+    of_vae.add_argument("--body", choices=BODIES)
+    of_vae.add_argument("--activation", choices=("relu", "tanh"))
     a = ask.parse_args(argv)
+    network = {name: value for name in NETWORK if (value := getattr(a, name)) is not None}
+    if a.kind != "vae" and (network or a.beta is not None):
+        ask.error(f"these are settings of a VAE: {', '.join('--' + n for n in network) or '--beta'}")
     if a.dataset not in KINDS[a.kind][0]:
         ask.error(f"a {a.kind} is trained on one of: {', '.join(KINDS[a.kind][0])}")
     if not 0 < a.epochs < 1e6:
         ask.error("--epochs must be a positive number, below a million")
-    a.training = {name: getattr(a, name) for name in tunable if getattr(a, name) is not None}
+    a.settings = {name: getattr(a, name) for name in tunable if getattr(a, name) is not None}
+    if network:
+        a.settings["network"] = network
+    if a.beta is not None:
+        a.settings["beta"] = a.beta
     return a
 
 
@@ -84,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         device.settle_threads()
         where = device.pick(a.device)
-        config = make(a.dataset, a.epochs, **a.training)
+        config = make(a.dataset, a.epochs, **a.settings)
         store = ModelStore(a.store) if a.store else user_store()
         return _train(config, start, where, store, a.name)
     except KeyboardInterrupt:

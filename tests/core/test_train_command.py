@@ -62,9 +62,9 @@ def test_every_setting_of_the_training_is_an_option():
     line = "diffusion --dataset rings --seed 3 --learning-rate 0.01 --ema-decay 0.9 --warmup 7 --beta1 0.5 --beta2 0.6"
     a = train.arguments([*line.split(), "--batch-size", "9"])
     expected = {"seed": 3, "learning_rate": 0.01, "ema_decay": 0.9, "warmup": 7, "beta1": 0.5, "beta2": 0.6}
-    assert a.training == {**expected, "batch_size": 9}
-    assert train.arguments(["diffusion"]).training == {} and train.arguments(["diffusion"]).dataset == "mnist"
-    assert train.diffusion_config("rings", 1, **a.training).training == TrainingConfig(100, **a.training)
+    assert a.settings == {**expected, "batch_size": 9}
+    assert train.arguments(["diffusion"]).settings == {} and train.arguments(["diffusion"]).dataset == "mnist"
+    assert train.diffusion_config("rings", 1, **a.settings).training == TrainingConfig(100, **a.settings)
 
 
 @pytest.mark.parametrize(

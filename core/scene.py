@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
-PAGES = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em")
+PAGES = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em", "neural_network", "vae")
 FORMAT = 1  # part of every key: what was kept by another version is not looked at
 MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together
 

@@ -123,6 +123,28 @@ PAGES: tuple[Page, ...] = (
         ),
     ),
     Page(
+        "neural_network",
+        6,
+        (
+            Experiment("neural_network.autograd"),
+            Experiment("neural_network.descent"),
+            Experiment("neural_network.curve"),
+            Experiment("neural_network.line", star=False),
+            Experiment("neural_network.digits", star=False),
+        ),
+    ),
+    Page(
+        "vae",
+        7,
+        (
+            Experiment("vae.train"),
+            Experiment("vae.latent_map"),
+            Experiment("vae.reparameterize"),
+            Experiment("vae.beta", star=False),
+            Experiment("vae.bound", star=False),
+        ),
+    ),
+    Page(
         "diffusion_model",
         9,
         (

@@ -188,9 +188,9 @@ def read_state(
         return PlaneState(first)
     frame, count = reported.get("frame"), reported.get("frames")
     last = max(len(frames) - 1, 0)
-    if not isinstance(frame, int):
+    if not _is_whole(frame):
         frame = first
-    elif frame == (count or 1) - 1:  # the end stays the end
+    elif _is_whole(count) and frame == max(count, 1) - 1:  # the end stays the end
         frame = last
     picked = reported.get("picked")
     clouds = {
@@ -202,7 +202,7 @@ def read_state(
     known = (
         isinstance(picked, (list, tuple))
         and len(picked) == 2
-        and isinstance(picked[1], int)
+        and _is_whole(picked[1])
         and 0 <= picked[1] < clouds.get(str(picked[0]), 0)
     )
     return PlaneState(min(max(frame, 0), last), (str(picked[0]), picked[1]) if known else None)
@@ -239,7 +239,11 @@ def _heard_so_far(key: str) -> int:
     """The number of the last report that was heard: older ones in what the browser gets back are out of date."""
     reported = _state_of(key)
     serial = reported.get("serial") if isinstance(reported, Mapping) else 0
-    return serial if isinstance(serial, int) else 0
+    return serial if _is_whole(serial) else 0
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _first(start: int, count: int) -> int:

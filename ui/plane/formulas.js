@@ -19,18 +19,18 @@ function resolve(number, env) {
 // ---- one dimension ---------------------------------------------------------------------------------------------------
 
 function normalLogPdf(x, mean, std) {
-  if (!(std > 0)) return NaN;
+  if (!(std > 0 && std < Infinity)) return NaN;
   const z = (x - mean) / std;
   return -0.5 * z * z - Math.log(std) - LOG_SQRT_2PI;
 }
 
 const normalPdf = (x, mean, std) => Math.exp(normalLogPdf(x, mean, std));
 
-const normalCdf = (x, mean, std) => (std > 0 ? lowerTail((x - mean) / std) : NaN);
+const normalCdf = (x, mean, std) => (std > 0 && std < Infinity ? lowerTail((x - mean) / std) : NaN);
 
 // P(low < x ≤ high), accurate relative to itself wherever the interval lies and however narrow it is.
 function intervalProbability(low, high, mean, std) {
-  if (!(std > 0) || Number.isNaN(low + mean) || Number.isNaN(high)) return NaN;
+  if (!(std > 0 && std < Infinity) || Number.isNaN(low + mean) || Number.isNaN(high)) return NaN;
   if (!(low < high)) return 0;
   const a = (low - mean) / std, b = (high - mean) / std, width = (high - low) / std;
   if (width * Math.max(1, Math.abs(a), Math.abs(b)) < 1) return narrow((a + b) / 2, width / 2);
@@ -73,7 +73,7 @@ const CODY = {
   ],
   far: [
     [
-      0.02307344176494017303, 0.21589853405795699, 0.1274011611602473639, 0.022235277649253487, 0.001421619193227893466,
+      0.02307344176494017303, 0.21589853405795699, 0.1274011611602473639, 0.022235277870649807, 0.001421619193227893466,
       2.9112874951168792e-5,
     ],
     [1, 1.28426009614491121, 0.468238212480865118, 0.0659881378689285515, 0.00378239633202758244, 7.29751555083966205e-5],
@@ -223,9 +223,10 @@ function written(value, decimals) {
     const [digits, power] = value.toExponential(decimals ?? 3).split("e");
     const raised = [...power.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
     text = `${decimals == null ? Number(digits) : digits}·10${raised}`;
+  } else if (size >= 1e4) {
+    text = value.toLocaleString("en-US", { minimumFractionDigits: decimals ?? 0, maximumFractionDigits: decimals ?? 0 });
   } else if (decimals != null) text = value.toFixed(decimals);
   else text = size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
-  if (size >= 1e4) text = text.replace(/\d(?=(\d{3})+(?!\d))(?<![.·]\d*)/g, "$&,");
   return (/^-[0.]*$/.test(text) ? text.slice(1) : text).replace("-", "−");        // nothing is "minus zero"
 }
 

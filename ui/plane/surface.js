@@ -1,0 +1,250 @@
+// A map of values as a surface seen from the side, turned by the finger: orthographic, painted from back to front. It
+// stands in a box over the two axes, as wide as deep; what lies at the low end is left open, so that the floor is seen.
+
+const SURFACE_VIEW = { turn: -0.6, tilt: 0.5 };           // at first; in radians: of the box, and of the eye above the floor
+const SURFACE_CELLS = 48;                                 // at most, along each axis
+const SURFACE_HEIGHT = 1.15;                              // of the box, beside a floor from −1 to 1
+const SURFACE_SHADES = { heights: 96, lights: 48 };
+const SUN = [-0.56, -0.36, 0.75];                         // in the eye's own right, depth and up: it does not turn along
+
+class SurfacePainter {
+  constructor() {
+    this.tints = new Map();
+  }
+
+  // dx and dy in CSS pixels: sideways turns the box, up and down tilts it.
+  drag(dx, dy, view) {
+    return { turn: (view.turn + dx * 0.01) % (2 * Math.PI), tilt: Math.max(0.12, Math.min(1.45, view.tilt + dy * 0.006)) };
+  }
+
+  // box { x, y, w, h } in CSS pixels; grid { values, width, height, x: [low, high], y: [low, high], low, high } as the
+  // layer Surface of parts.py; axes: the panel's x and y.
+  paint(pen, box, grid, theme, role, view, axes) {
+    this.place(box, view);
+    const [x, y] = axes.map((axis) => this.edge(axis));
+    const z = this.edge(grid, 0);
+    pen.save();
+    pen.lineJoin = "round";
+    this.paintBox(pen, theme, x, y, z);
+    this.paintMesh(pen, grid, x.scale, y.scale, this.shades(theme, role));
+    this.paintEdges(pen, theme, x, y, z);
+    pen.restore();
+  }
+
+  // An edge of the box: its scale, to the box's own coordinates, and its ticks in these.
+  edge({ low, high, log, name, shown }, from = -1) {
+    const scale = new Scale({ low, high, log }, from, 1);
+    const ticks = high > low ? ticksBetween(scale, this.scale).map(({ value, text }) => ({ at: scale.at(value), text })) : [];
+    return { scale, ticks, name, shown };
+  }
+
+  // The largest box that fits however it is turned, with room for what is written around it.
+  place(box, { turn, tilt }) {
+    this.box = box;
+    this.sin = Math.sin(turn);
+    this.cos = Math.cos(turn);
+    this.rise = Math.cos(tilt);                           // of a unit of height on the screen
+    this.slant = Math.sin(tilt);                          // of a unit of depth
+    const reach = Math.SQRT2 * this.slant, top = reach + SURFACE_HEIGHT * this.rise;
+    const room = { side: 50, above: 10, below: 26 };
+    this.scale = Math.max(1, Math.min((box.w - 2 * room.side) / (2 * Math.SQRT2), (box.h - room.above - room.below) / (reach + top)));
+    this.middleX = box.x + box.w / 2;
+    this.middleY = box.y + room.above + (box.h - room.above - room.below - this.scale * (reach + top)) / 2 + this.scale * top;
+  }
+
+  // Floor coordinates from −1 to 1, height from 0 to 1.
+  at(x, y, z) {
+    const depth = x * this.sin + y * this.cos;
+    return [
+      this.middleX + this.scale * (x * this.cos - y * this.sin),
+      this.middleY - this.scale * (depth * this.slant + z * SURFACE_HEIGHT * this.rise),
+    ];
+  }
+
+  depth(x, y) {
+    return x * this.sin + y * this.cos;
+  }
+
+  line(pen, ...points) {
+    pen.beginPath();
+    points.forEach((point, i) => (i ? pen.lineTo(...this.at(...point)) : pen.moveTo(...this.at(...point))));
+    pen.stroke();
+  }
+
+  // The floor and the two walls behind, with a thin line at each tick.
+  paintBox(pen, theme, x, y, z) {
+    const backX = this.depth(1, 0) > 0 ? 1 : -1, backY = this.depth(0, 1) > 0 ? 1 : -1;
+    pen.lineWidth = 1;
+    pen.fillStyle = veil(theme.ink, theme.dark ? 0.05 : 0.03);
+    pen.beginPath();
+    for (const corner of [[-1, -1], [1, -1], [1, 1], [-1, 1]]) pen.lineTo(...this.at(...corner, 0));
+    pen.fill();
+    pen.strokeStyle = veil(theme.ink, 0.1);
+    for (const { at } of x.ticks) this.line(pen, [at, -1, 0], [at, 1, 0]);
+    for (const { at } of y.ticks) this.line(pen, [-1, at, 0], [1, at, 0]);
+    for (const { at } of z.ticks) this.line(pen, [-backX, backY, at], [backX, backY, at], [backX, -backY, at]);
+    pen.strokeStyle = veil(theme.ink, 0.2);
+    this.line(pen, [-backX, backY, 0], [backX, backY, 0], [backX, -backY, 0]);
+    this.line(pen, [backX, backY, 0], [backX, backY, 1]);
+  }
+
+  // Cells from back to front: a later one may hide an earlier one, never the other way round. The outer loop follows the
+  // axis that runs deeper into the picture, or the soft edge of what is far would be painted beside what is near.
+  paintMesh(pen, grid, scaleX, scaleY, shades) {
+    const { values, width, height, low, high } = grid;
+    const columns = Math.min(width - 1, SURFACE_CELLS), rows = Math.min(height - 1, SURFACE_CELLS), wide = columns + 1;
+    if (columns < 1 || rows < 1 || !(high > low)) return;
+    const placeX = meshLines(scaleX, grid.x, columns), placeY = meshLines(scaleY, grid.y, rows);
+    const count = wide * (rows + 1);
+    const z = new Float64Array(count), screenX = new Float64Array(count), screenY = new Float64Array(count);
+    for (let r = 0, n = 0; r <= rows; r++) {
+      for (let c = 0; c <= columns; c++, n++) {
+        const v = valueBetween(values, width, height, (c * (width - 1)) / columns, (r * (height - 1)) / rows);
+        z[n] = Math.max(0, Math.min(1, (v - low) / (high - low)));
+        [screenX[n], screenY[n]] = this.at(placeX[c], placeY[r], z[n]);
+      }
+    }
+    const { heights, lights } = SURFACE_SHADES;
+    const stepX = (placeX[columns] - placeX[0]) / columns, stepY = (placeY[rows] - placeY[0]) / rows;
+    const fromX = this.depth(1, 0) > 0 ? columns - 1 : 0, byX = fromX ? -1 : 1;
+    const fromY = this.depth(0, 1) > 0 ? rows - 1 : 0, byY = fromY ? -1 : 1;
+    const deepX = Math.abs(this.depth(1, 0)) > Math.abs(this.depth(0, 1)), [outer, inner] = deepX ? [columns, rows] : [rows, columns];
+    pen.lineWidth = 0.75;
+    for (let i = 0; i < outer; i++) {
+      for (let j = 0; j < inner; j++) {
+        const c = fromX + byX * (deepX ? i : j), r = fromY + byY * (deepX ? j : i);
+        const n = r * wide + c, a = z[n], b = z[n + 1], d = z[n + wide], e = z[n + wide + 1];
+        const level = (a + b + d + e) / 4;
+        if (!(level > 0.002)) continue;                                // the open floor, and what is no number
+        if (placeX[c] < -1.001 || placeX[c + 1] > 1.001 || placeY[r] < -1.001 || placeY[r + 1] > 1.001) continue;
+        const slopeX = ((b + e - a - d) / (2 * stepX)) * SURFACE_HEIGHT, slopeY = ((d + e - a - b) / (2 * stepY)) * SURFACE_HEIGHT;
+        const light = this.light(slopeX, slopeY);
+        const shade = Math.min(heights - 1, Math.floor(level * heights)) * lights + Math.floor(light * (lights - 0.001));
+        pen.globalAlpha = Math.min(1, level / 0.04);
+        pen.beginPath();
+        pen.moveTo(screenX[n], screenY[n]);
+        pen.lineTo(screenX[n + 1], screenY[n + 1]);
+        pen.lineTo(screenX[n + wide + 1], screenY[n + wide + 1]);
+        pen.lineTo(screenX[n + wide], screenY[n + wide]);
+        pen.closePath();
+        pen.fillStyle = shades.fills[shade];
+        pen.fill();
+        pen.strokeStyle = shades.lines[shade];
+        pen.stroke();
+      }
+    }
+    pen.globalAlpha = 1;
+  }
+
+  // How much a slope turns towards the sun, 0 to 1.
+  light(slopeX, slopeY) {
+    const right = -slopeX * this.cos + slopeY * this.sin, depth = -slopeX * this.sin - slopeY * this.cos;
+    const towards = (right * SUN[0] + depth * SUN[1] + SUN[2]) / Math.sqrt(1 + slopeX * slopeX + slopeY * slopeY);
+    return Math.max(0, Math.min(1, 0.5 + 0.5 * towards));
+  }
+
+  // What each height looks like in each light: from the canvas over the role's colour to its strongest, evenly.
+  shades(theme, role) {
+    const key = `${role} ${theme.dark} ${theme.canvas} ${theme.mark[role]}`;
+    if (this.tints.has(key)) return this.tints.get(key);
+    const colour = rgb(theme.mark[role]), paper = rgb(theme.canvas);
+    const white = [255, 255, 255], black = [0, 0, 0];
+    const stops = theme.dark
+      ? [mixColours(paper, colour, 0.3), mixColours(paper, colour, 0.75), colour, mixColours(colour, white, 0.35)]
+      : [mixColours(paper, colour, 0.22), mixColours(paper, colour, 0.6), colour, mixColours(colour, black, 0.22)];
+    const { heights, lights } = SURFACE_SHADES, fills = [], lines = [];
+    for (let h = 0; h < heights; h++) {
+      const at = (h / (heights - 1)) * (stops.length - 1), i = Math.min(Math.floor(at), stops.length - 2);
+      const base = mixColours(stops[i], stops[i + 1], at - i);
+      for (let l = 0; l < lights; l++) {
+        const t = l / (lights - 1) - 0.7;
+        const lit = t > 0 ? mixColours(base, white, t * (theme.dark ? 0.4 : 0.9)) : mixColours(base, black, -t * (theme.dark ? 0.75 : 0.55));
+        fills.push(`rgb(${lit.map(Math.round).join(" ")})`);
+        lines.push(`rgb(${mixColours(lit, black, theme.dark ? 0.3 : 0.2).map(Math.round).join(" ")})`);
+      }
+    }
+    const made = { fills, lines };
+    this.tints.set(key, made);
+    return made;
+  }
+
+  // The edges in front with ticks and names, and the height at the left.
+  paintEdges(pen, theme, x, y, z) {
+    const frontX = this.depth(1, 0) > 0 ? -1 : 1, frontY = this.depth(0, 1) > 0 ? -1 : 1;
+    const strong = veil(theme.ink, 0.35), quiet = veil(theme.ink, 0.2);
+    pen.strokeStyle = strong;
+    pen.lineWidth = 1;
+    this.line(pen, [-frontX, frontY, 0], [frontX, frontY, 0], [frontX, -frontY, 0]);
+    this.words = [];                                                    // what is written, not to write over it
+    this.paintAxis(pen, theme, x, (v) => [v, frontY, 0], [0, frontY]);
+    this.paintAxis(pen, theme, y, (v) => [frontX, v, 0], [frontX, 0]);
+    const sides = [[-frontX, frontY], [frontX, -frontY]].sort((p, q) => this.at(...p, 0)[0] - this.at(...q, 0)[0]);
+    sides.forEach((corner, i) => {
+      pen.strokeStyle = i ? quiet : strong;
+      this.line(pen, [...corner, 0], [...corner, 1]);
+    });
+    pen.font = `12px ${theme.font}`;
+    pen.fillStyle = theme.muted;
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    let before = Infinity;                                              // from above they would stand in each other
+    for (const { at, text } of z.ticks) {
+      const [left, height] = this.at(...sides[0], at);
+      if (at < 0.01 || before - height < 13) continue;
+      pen.fillText(text, left - 6, height);
+      before = height;
+    }
+  }
+
+  // along(v): the place of v on the edge; out: which way the floor ends there.
+  paintAxis(pen, theme, { ticks, name, shown }, along, out) {
+    if (shown === false) return;
+    const zero = this.at(0, 0, 0), end = this.at(...out, 0);
+    let [awayX, awayY] = this.normal(along(-1), along(1));
+    if (awayX * (end[0] - zero[0]) + awayY * (end[1] - zero[1]) < 0) [awayX, awayY] = [-awayX, -awayY];
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    const { box } = this, kept = (v, low, high) => Math.max(low, Math.min(high, v));
+    const spot = (text, place, gap) => {                                // the text's middle, inside the box, and its width
+      const [x, y] = this.at(...place), width = pen.measureText(text).width, half = width / 2;
+      const right = x + awayX * (gap + Math.abs(awayX) * half), down = y + awayY * (gap + 6);
+      const inside = kept(right, box.x + half + 2, box.x + box.w - half - 2);
+      const lower = down + Math.min(18, Math.abs(inside - right));      // pushed back in, it goes under the ticks
+      return [inside, kept(lower, box.y + 8, box.y + box.h - 8), width];
+    };
+    pen.font = `12px ${theme.font}`;
+    pen.fillStyle = theme.muted;
+    let widest = 0;
+    for (const { at, text } of ticks) {
+      const [x, y, width] = spot(text, along(at), 6);
+      if (this.words.some((word) => Math.abs(x - word.x) < (width + word.width) / 2 + 4 && Math.abs(y - word.y) < 13)) continue;
+      pen.fillText(text, x, y);
+      this.words.push({ x, y, width });
+      widest = Math.max(widest, width);
+    }
+    pen.font = `13px ${theme.font}`;
+    pen.fillStyle = theme.ink;
+    const [x, y] = spot(name, along(0), 14 + Math.abs(awayX) * widest + Math.abs(awayY) * 8);
+    pen.fillText(name, x, y);
+  }
+
+  normal(from, to) {
+    const [x0, y0] = this.at(...from), [x1, y1] = this.at(...to), length = Math.hypot(x1 - x0, y1 - y0) || 1;
+    return [(y1 - y0) / length, (x0 - x1) / length];
+  }
+}
+
+// Where the lines of a mesh of so many cells lie between low and high: evenly, as the map is laid out.
+function meshLines(scale, [low, high], cells) {
+  const from = scale.at(low), to = scale.at(high);
+  return Float64Array.from({ length: cells + 1 }, (_, i) => from + ((to - from) * i) / cells);
+}
+
+// The value of a map between its columns and rows.
+function valueBetween(values, width, height, x, y) {
+  const c = Math.min(Math.floor(x), width - 2), r = Math.min(Math.floor(y), height - 2), s = x - c, t = y - r;
+  const n = r * width + c;
+  const near = s ? values[n] * (1 - s) + values[n + 1] * s : values[n];
+  const far = t && (s ? values[n + width] * (1 - s) + values[n + width + 1] * s : values[n + width]);
+  return t ? near * (1 - t) + far * t : near;
+}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ui import component, links, plane
-from ui.plane import Axis, Cloud, Components, Curve, Density, Dot, Editor, Heat, Mixture, Normal, Panel, parts
+from ui.plane import Axis, Cloud, Components, Curve, Density, Dot, Editor, Heat, Mixture, Normal, Panel, models, parts
 from ui.plane import encode as encode_plane
 
 X, Y = Axis("x", -1, 1), Axis("y", -1, 1)
@@ -134,14 +134,14 @@ def test_points_that_are_none_are_left_out(points):
 def test_every_layer_and_handle_has_its_painter_in_the_browser():
     folder = Path(plane.__file__).parent
     script = "\n".join(p.read_text("utf-8") for p in folder.glob("*.js"))
-    for kind in parts.Layer.__subclasses__():
+    for kind in plane.Layer.__subclasses__():
         assert re.search(rf"^  {kind.__name__.lower()}(\(|: )|kind === \"{kind.__name__.lower()}\"", script, re.M), kind
     table = re.search(r"const HANDLES = \{(.*?)\};", script, re.S)[1]
     assert {k.__name__.lower() for k in parts.Handle.__subclasses__()} == set(re.findall(r"(\w+):", table))
-    for kind in parts.Measure.__args__:
+    for kind in models.Measure.__args__:
         assert re.search(rf"^  {kind.__name__.lower()}(\(|: )", script, re.M), kind
     components = re.search(r"const COMPONENT_ROLES = \[(.*?)\];", script)[1]
-    assert tuple(re.findall(r'"(\w+)"', components)) == parts.COMPONENTS
+    assert tuple(re.findall(r'"(\w+)"', components)) == plane.COMPONENTS
 
 
 def test_the_scripts_of_a_component_name_nothing_twice():

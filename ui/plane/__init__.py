@@ -18,9 +18,10 @@
     )
     state.frame, state.picked
 
-`ui/plane/parts.py` lists the layers and handles. The panels of one plane stand side by side and share its values, its
-frames and its transport. What is dragged changes at once in every panel; when it is let go, the settings take the new
-values (before the rerun, so that a slider of the same setting stands right) and a rerun follows.
+`layers.py` beside this file lists what can be drawn, `parts.py` the handles, `models.py` the densities that follow a
+finger. The panels of one plane stand side by side and share its values, its frames and its transport. What is dragged
+changes at once in every panel; when it is let go, the settings take the new values (before the rerun, so that a slider
+of the same setting stands right) and a rerun follows.
 
 A value is a setting of kind real or whole (a number), points (a list of (x, y)) or rows (a list of rows).
 With `frames`, one text for each, arrays with a dimension more in front change from frame to frame, and a transport bar
@@ -40,43 +41,47 @@ import streamlit as st
 
 from ui import component, links, text
 from ui.links import Setting
-from ui.plane.parts import (
+from ui.plane.layers import (
     COMPONENTS,
     Arrows,
-    Axis,
     Band,
     Bars,
     Cloud,
-    Components,
-    Conditional,
     Contours,
     Curve,
     Density,
-    DensityAt,
-    Dot,
-    Editor,
-    Ellipse,
     Ellipses,
-    Gaussian,
     Heat,
     Layer,
-    Line,
-    LogLikelihood,
-    MahalanobisAt,
     Mapped,
-    Marginal,
-    Mixture,
-    MomentOf,
-    Normal,
-    Painter,
-    Panel,
     Paths,
     Pictures,
-    Probability,
     Rule,
     Sticks,
     Surface,
     Words,
+)
+from ui.plane.models import (
+    Conditional,
+    DensityAt,
+    Gaussian,
+    LogLikelihood,
+    MahalanobisAt,
+    Marginal,
+    Mixture,
+    MomentOf,
+    Normal,
+    Probability,
+)
+from ui.plane.parts import (
+    Axis,
+    Components,
+    Dot,
+    Editor,
+    Ellipse,
+    Line,
+    Painter,
+    Panel,
 )
 
 __all__ = [

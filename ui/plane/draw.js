@@ -1,7 +1,7 @@
-// How the layers of a panel are painted. No interaction in here; `LAYERS` has one painter for each kind of parts.py.
+// How the layers of a panel are painted. No interaction in here; `LAYERS` has one painter for each kind of layers.py.
 // A painter gets the sheet: { pen, chart, theme, env, layer, mark: its colour, frame(name): one frame of an array }.
 
-const COMPONENT_ROLES = ["model", "score", "condition", "latent", "data", "noise", "exact", "model"];  // COMPONENTS of parts.py
+const COMPONENT_ROLES = ["model", "score", "condition", "latent", "data", "noise", "exact", "model"];  // COMPONENTS of layers.py
 const FILLS = [0.08, 0.14, 0.2, 0.26];
 const CIVIDIS = ["#00204d", "#00336f", "#39486b", "#575c6d", "#707173", "#8a8779", "#a69d75", "#c4b56c", "#e4cf5b", "#ffea46"];
 

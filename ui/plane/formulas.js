@@ -7,7 +7,7 @@
 const LOG_SQRT_2PI = 0.91893853320467274178;
 const SQRT_2PI = 2.50662827463100050242;
 
-// A Number of parts.py as it is now: a number, the name of a value, or a list with one number for each frame.
+// A Number of models.py as it is now: a number, the name of a value, or a list with one number for each frame.
 function resolve(number, env) {
   if (typeof number === "string") number = env.values[number];
   if (!Array.isArray(number)) return typeof number === "number" ? number : NaN;

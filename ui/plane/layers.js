@@ -1,4 +1,4 @@
-// One painter for each kind of layer of parts.py.
+// One painter for each kind of layer of layers.py.
 
 const LAYERS = {
   curve({ pen, chart, layer, mark, frame, env, strength }) {

@@ -18,7 +18,7 @@ class SurfacePainter {
   }
 
   // box { x, y, w, h } in CSS pixels; grid { values, width, height, x: [low, high], y: [low, high], low, high } as the
-  // layer Surface of parts.py; axes: the panel's x and y.
+  // layer Surface of layers.py; axes: the panel's x and y.
   paint(pen, box, grid, theme, role, view, axes) {
     this.place(box, view);
     const [x, y] = axes.map((axis) => this.edge(axis));

@@ -1,0 +1,109 @@
+"""The few densities that must follow a finger, and numbers taken from them: evaluated in the browser while something is
+dragged, by the formulas of core/ (ui/plane/formulas.js; a test compares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Number = float | str | Sequence[float]  # a number, the name of one of the plane's values, or one number for each frame
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal distribution: core.normal."""
+
+    mean: Number
+    std: Number
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution of two dimensions: core.multivariate_normal."""
+
+    mean_x: Number
+    mean_y: Number
+    std_x: Number
+    std_y: Number
+    correlation: Number
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """The distribution of one coordinate of `of`, a normal distribution of one dimension."""
+
+    of: Gaussian
+    axis: Literal["x", "y"]
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The distribution of y where x is known to be `x`, a normal distribution of one dimension."""
+
+    of: Gaussian
+    x: Number
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of normal distributions of two dimensions: core.gaussian_mixture.
+
+    rows: the name of a `links.rows` value, or rows, each (weight, mean_x, mean_y, std_x, std_y, correlation). Weights
+    are divided by their sum.
+    """
+
+    rows: str | Sequence[Sequence[float]]
+
+
+Model = Normal | Gaussian | Marginal | Conditional | Mixture
+
+
+# ---- numbers for notes ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Probability:
+    """P(low < x ≤ high) under a model of one dimension."""
+
+    model: Normal | Marginal | Conditional
+    low: Number
+    high: Number
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """The sum of log densities, in nats, of a `links.points` value: of its x under a model of one dimension."""
+
+    model: Model
+    points: str
+
+
+@dataclass(frozen=True)
+class DensityAt:
+    """The density at a place; y is not used for a model of one dimension."""
+
+    model: Model
+    x: Number
+    y: Number = 0.0
+
+
+@dataclass(frozen=True)
+class MahalanobisAt:
+    """The Mahalanobis distance of a place from the mean of a `Gaussian`."""
+
+    model: Gaussian
+    x: Number
+    y: Number
+
+
+@dataclass(frozen=True)
+class MomentOf:
+    """The mean or the standard deviation of a model of one dimension."""
+
+    model: Normal | Marginal | Conditional
+    which: Literal["mean", "std"]
+
+
+Measure = Probability | LogLikelihood | DensityAt | MahalanobisAt | MomentOf

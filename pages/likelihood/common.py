@@ -1,0 +1,34 @@
+"""What the experiments of step 2 share: code under its names, points on a line, and numbers for sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ui import chapter, text
+
+ENDS = (-6.0, 6.0)  # of the line that points lie on, and of μ
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def code(page: chapter.Chapter, path: str, *names: str) -> None:
+    """The code that just ran, folded, under the names of what it shows."""
+    title = f"{text.current().label('code.title')} · " + ", ".join(f"`{name}`" for name in names)
+    page.code(path, names, title=title)
+
+
+def row(*xs: float) -> tuple[tuple[float, float], ...]:
+    """Points on the line."""
+    return tuple((x, 0.0) for x in xs)
+
+
+def number(value: float) -> str:
+    """A log-likelihood or a parameter, with two decimals and a true minus sign."""
+    return f"{round(value, 2) + 0.0:,.2f}".replace("-", "−")  # + 0.0: no minus zero
+
+
+def power(value: float) -> str:
+    """A number of any size with three digits, small and large ones as 8.45 × 10⁻⁹."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4 or not np.isfinite(value):
+        return text.number(value)
+    digits, _, exponent = f"{value:.2e}".replace("-", "−", value < 0).partition("e")
+    return f"{digits} × 10{str(int(exponent)).translate(RAISED)}"

@@ -31,6 +31,14 @@ class GaussianMixture:
             object.__setattr__(self, name, _float64(getattr(self, name)))
         _check(self.weights, self.means, self.covs)
 
+    @classmethod
+    def unchecked(cls, weights: Tensor, means: Tensor, covs: Tensor) -> "GaussianMixture":
+        """For what an algorithm has just made, float64 on the CPU: the checks would cost more than its step."""
+        mixture = object.__new__(cls)
+        for name, values in (("weights", weights), ("means", means), ("covs", covs)):
+            object.__setattr__(mixture, name, values)
+        return mixture
+
     def joint_log_prob(self, x: Tensor) -> Tensor:
         """log p(x, k) = log φ_k + log N(x | μ_k, Σ_k) for every component k. x: (…, D). Returns (…, K), in nats.
 
@@ -65,6 +73,10 @@ class GaussianMixture:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
         """n points, (n, D): choose k with probability φ_k, then x = μ_k + A_k z with A_k A_kᵀ = Σ_k and z ~ N(0, I)."""
+        return self.sample_with_components(n, generator=generator)[1]
+
+    def sample_with_components(self, n: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Both throws of each draw: the components that were chosen, (n,) int64, and the points, (n, D); see `sample`."""
         device = generator.device
         k = torch.multinomial(self.weights.to(device), n, replacement=True, generator=generator).cpu()  # (n,)
         z = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64, device=device).cpu()  # (n, D)
@@ -72,7 +84,7 @@ class GaussianMixture:
         for component, factor in enumerate(_factors(self.covs)):
             chosen = k == component
             points[chosen] += z[chosen] @ factor.T
-        return points
+        return k, points
 
 
 def _factors(covs: Tensor) -> Tensor:

@@ -72,8 +72,12 @@ class Chapter:
                 )
                 head.subheader(title, anchor=False, width="stretch")
             else:
+                # once a setting was changed it starts open, and stays so: another start would make it a new expander
                 changed = bool(links.query(settings, only_changed=True))
-                body = body.expander(title, expanded=changed, key=f"{experiment_id}.fold", on_change="rerun")
+                begun = st.session_state[f"{experiment_id}.begun"] = (
+                    st.session_state.get(f"{experiment_id}.begun", False) or changed
+                )
+                body = body.expander(title, expanded=begun, key=f"{experiment_id}.fold", on_change="rerun")
                 is_open = bool(body.open)
                 head = body.container(horizontal=True, horizontal_alignment="right", gap="small")
             with body:

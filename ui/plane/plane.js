@@ -116,7 +116,7 @@ class Plane {
 
   arrange() {
     const width = this.root.clientWidth;
-    if (!width || !this.header || !this.theme) return;
+    if (!(width > 60) || !this.header || !this.theme) return;                 // a fold that is opening has no room yet
     this.width = width;
     const narrow = width < 640, gap = 20, inner = width - 2 - 2 * 12;
     this.root.dataset.narrow = narrow;

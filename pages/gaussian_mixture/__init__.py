@@ -1,0 +1,1 @@
+"""The experiments of the page `gaussian_mixture`, one module each."""

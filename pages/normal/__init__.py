@@ -1,0 +1,1 @@
+"""The experiments of step 1, one module each."""

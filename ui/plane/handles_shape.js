@@ -72,7 +72,7 @@ class ShapeKnobs {
   // What a dragged end makes of the shape; the other axis is as long as when it was taken hold of.
   pulled(knob, at, bounds) {
     const [x, y] = this.mean, dx = at.x - x, dy = at.y - y;
-    this.other ??= Math.max(this.axes.lengths[1 - knob.axis], 0.05 * this.axes.lengths[knob.axis]);     // a flat one opens again
+    this.other ??= Math.max(this.axes.lengths[1 - knob.axis], 0.1 * this.axes.lengths[knob.axis]);     // a flat one opens again
     if (!(Math.hypot(dx, dy) > 0)) return null;
     this.angle = Math.atan2(dy, dx) - knob.axis * TURN;
     return stretched(dx, dy, this.other, ...bounds);

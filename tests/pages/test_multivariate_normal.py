@@ -1,0 +1,462 @@
+"""The page of step 3 without a browser: what it says and computes, at its defaults, its extremes and on bad input."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import data, scene
+from core.scenes import multivariate_normal as scenes
+from ui import component, text
+
+ROOT = Path(__file__).resolve().parents[2]
+SHELL = str(ROOT / "ui" / "shell.py")
+PAGE = "../pages/03_multivariate_normal.py"
+NAME = "multivariate_normal"
+SHAPE, SLICES, FIT, SAMPLING, MATRIX, PIXELS = (
+    f"{NAME}.{part}" for part in ("shape", "slices", "fit", "sampling", "matrix", "pixels")
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
+    monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
+
+
+def visit(*, language: str = "en", **settings: object) -> AppTest:
+    """The page after its first run. Settings are `shape__std_x=0.5`."""
+    text.FALLBACK = language
+    at = AppTest.from_file(SHELL, default_timeout=60)
+    at.query_params["lang"] = language
+    for name, value in settings.items():
+        experiment, _, rest = name.partition("__")
+        at.query_params[f"{NAME}.{experiment}.{rest}"] = str(value)
+    at.switch_page(PAGE).run()
+    assert not at.exception, [e.message for e in at.exception]
+    return at
+
+
+def said(at: AppTest) -> str:
+    """Every sentence on the page."""
+    return "\n".join([*(m.value for m in at.markdown), *(c.value for c in at.caption)])
+
+
+def formulas(at: AppTest) -> str:
+    return "\n".join(x.value for x in at.latex)
+
+
+def message(at: AppTest, key: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a canvas component was sent."""
+    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{key}"))
+    return component.decode(found.bytes)
+
+
+def array(sent: tuple[dict, dict], panel: int, layer: str, field: str) -> np.ndarray:
+    """An array of a layer, in its shape."""
+    header, parts = sent
+    described = next(x for x in header["panels"][panel]["layers"] if x["name"] == layer)[field]
+    return parts[described["part"]].reshape(described["shape"])
+
+
+def numbers(section: str, at: AppTest, language: str = "en") -> dict[str, float]:
+    """The numbers that stand in the places of a section, wherever it stands on the page."""
+    template = text.Words(language).template(f"{NAME}.{section}")
+    template = text._COLOURED.sub(r"<span class=\"role-\1\">\2</span>", template).replace('\\"', '"')
+    pattern, seen = re.escape(template), set()
+    for name in re.findall(r"\{\{(\w+)\}\}", template):
+        group = rf"(?P<{name}>−?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)" if name not in seen else rf"(?P={name})"
+        pattern = pattern.replace(re.escape("{{" + name + "}}"), group, 1)
+        seen.add(name)
+    found = re.search(pattern, said(at))
+    assert found, f"{section} is not on the page:\n{said(at)}"
+    return {k: float(v.replace(",", "").replace("−", "-")) for k, v in found.groupdict().items()}
+
+
+def table(source: str, x: str, y: str) -> np.ndarray:
+    return data.body_measurements(source).columns(x, y).numpy()
+
+
+# ---- the whole page --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_the_page_at_its_defaults(language):
+    at = visit(language=language)
+    assert at.title[0].value == text.Words(language).words(f"{NAME}.page.title")
+    keys = [c.proto.id for c in at.get("bidi_component")]
+    for experiment in (SHAPE, SLICES, FIT):
+        assert any(key.endswith(f"-{experiment}.plane") for key in keys)
+    assert not any(key.endswith((f"{SAMPLING}.plane", f"{MATRIX}.plane")) for key in keys), "folded ones wait"
+    assert not re.search(r"\{\{[a-z]|\bnan\b", said(at) + formulas(at))
+
+
+def test_the_first_paint_imports_nothing_heavy():
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file({SHELL!r}, default_timeout=60)
+at.switch_page({PAGE!r}).run()
+assert not at.exception
+print(sorted({{"torch", "scipy", "altair"}} & set(sys.modules)))
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]
+
+
+def test_what_ships_for_the_first_paint_is_what_core_computes():
+    for first in scenes.FIRST:
+        kept = scene._kept(first.key)
+        assert kept is not None, f"{first} is not kept: python -m core.first_paint scenes"
+        for name, values in first.compute().items():
+            np.testing.assert_allclose(kept[name], values, rtol=1e-6, atol=1e-9)
+
+
+EVERYTHING_OPEN = {"sampling__count": 399, "matrix__a11": 1.1, "pixels__axis": 2}
+SMALLEST = {
+    "shape__std_x": 0.1, "shape__std_y": 0.1, "shape__correlation": -1, "shape__mean_x": -3, "shape__mean_y": -3,
+    "slices__at": -4, "slices__correlation": -1, "slices__std_x": 0.1, "slices__std_y": 0.1, "slices__mean_x": 3,
+    "fit__rows": 1, "fit__watch": "mean_x", "fit__x": "age", "fit__y": "age",
+    "sampling__count": 1, "sampling__std_x": 0.1, "sampling__std_y": 0.1, "sampling__correlation": -0.99,
+    "matrix__a11": 0, "matrix__a12": 0, "matrix__a21": 0, "matrix__a22": 0, "matrix__show": "elementwise",
+    "pixels__label": 1, "pixels__ridge": "0", "pixels__axis": 1,
+}  # fmt: skip
+LARGEST = {
+    "shape__std_x": 3, "shape__std_y": 3, "shape__correlation": 1, "shape__mean_x": 3, "shape__mean_y": 3,
+    "slices__at": 4, "slices__correlation": 1, "slices__std_x": 3, "slices__std_y": 3, "slices__mean_y": 3,
+    "fit__source": "nhefs", "fit__rows": 1629, "fit__watch": "var_y", "fit__seed": 9999,
+    "sampling__count": 5000, "sampling__std_x": 3, "sampling__correlation": 1,
+    "matrix__a11": 3, "matrix__a12": -3, "matrix__a21": 3, "matrix__a22": 3, "matrix__b11": 3,
+    "matrix__show": "product",
+    "pixels__label": "all", "pixels__ridge": "0.1", "pixels__axis": 8, "pixels__seed": 9999,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", text.languages())
+@pytest.mark.parametrize("settings", [EVERYTHING_OPEN, SMALLEST, LARGEST])
+def test_the_extremes_together(language, settings):
+    at = visit(language=language, **settings)
+    shown = said(at) + formulas(at)
+    assert not re.search(r"\{\{[a-z]|\bnan\b", shown)
+    keys = [c.proto.id for c in at.get("bidi_component")]
+    assert any(key.endswith(f"-{MATRIX}.plane") for key in keys)
+    assert any(key.endswith(f"-{PIXELS}.samples_plane") for key in keys)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"shape__std_x": "nan", "shape__correlation": "9e99", "shape__mean_x": "<b>"},
+        {"slices__at": "inf", "slices__std_x": "-1"},
+        {"fit__rows": "1000000", "fit__x": "blood", "fit__source": "everybody"},
+        {"fit__source": "nhefs", "fit__x": "waist_girth"},
+        {"sampling__count": "99999999", "sampling__correlation": "-7"},
+        {"matrix__a11": "1e300", "matrix__show": "sideways"},
+        {"pixels__label": "11", "pixels__ridge": "-1", "pixels__axis": "784"},
+    ],
+)
+@pytest.mark.parametrize("language", text.languages())
+def test_a_hostile_link_gives_a_page_and_a_sentence(settings, language):
+    at = visit(language=language, **settings)
+    shown = said(at)
+    assert "<b>" not in shown
+    assert ":material/info:" in shown or settings.get("fit__x") == "waist_girth"
+
+
+# ---- the numbers -----------------------------------------------------------------------------------------------------
+
+
+def test_the_shape_in_numbers():
+    at = visit(shape__std_x=2, shape__std_y=1, shape__correlation=0.5)
+    cov = np.array([[4.0, 1.0], [1.0, 1.0]])
+    values, vectors = np.linalg.eigh(cov)
+    told = numbers("shape.caption", at)
+    assert told["long"] == pytest.approx(math.sqrt(values[1]), rel=5e-3)
+    assert told["short"] == pytest.approx(math.sqrt(values[0]), rel=5e-3)
+    assert told["angle"] == pytest.approx(math.degrees(math.atan(vectors[1, 1] / vectors[0, 1])), abs=0.5)
+    assert told["peak"] == pytest.approx(1 / (2 * math.pi * math.sqrt(np.linalg.det(cov))), rel=5e-3)
+    shown = formulas(at)
+    assert r"\begin{pmatrix} 4.00 & 1.00 \\ 1.00 & 1.00 \end{pmatrix}" in shown
+    assert r"\begin{pmatrix} 0.33 & -0.33 \\ -0.33 & 1.33 \end{pmatrix}" in shown
+    assert "= 3.00" in shown  # the determinant
+
+
+def test_one_plane_holds_contours_and_surface_of_the_same_values():
+    header, _ = message(visit(shape__std_x=2), f"{SHAPE}.plane")
+    contours, surface = header["panels"]
+    assert (contours["kind"], surface["kind"]) == ("plane", "surface")
+    assert contours["layers"][0]["model"] == surface["layers"][0]["model"]
+    assert contours["layers"][0]["show"] == "contours" and surface["layers"][0]["show"] == "surface"
+    assert header["values"]["std_x"]["now"] == 2.0
+    assert contours["handles"][0]["kind"] == "ellipse"
+    assert "{mahalanobis" in contours["pointer"] and "{density" in contours["pointer"]
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_a_flat_shape_says_so(language):
+    at = visit(language=language, shape__correlation=1, shape__std_x=2, shape__std_y=1)
+    told = numbers("shape.flat", at, language)
+    assert told["long"] == pytest.approx(math.sqrt(5), rel=5e-3)
+    assert text.Words(language).words(f"{SHAPE}.no_inverse") in formulas(at)
+
+
+def test_round_contours_have_no_angle():
+    told = numbers("shape.round", visit(shape__std_x=1.2, shape__std_y=1.2, shape__correlation=0))
+    assert told["long"] == 1.2
+    assert told["peak"] == pytest.approx(1 / (2 * math.pi * 1.44), rel=5e-3)
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_the_slices_in_numbers(language):
+    at = visit(
+        language=language, slices__at=2, slices__correlation=-0.6, slices__std_x=2, slices__std_y=1.5,
+        slices__mean_x=1, slices__mean_y=-0.5,
+    )  # fmt: skip
+    told = numbers("slices.caption", at, language)
+    assert told["marginal_mean"] == -0.5 and told["marginal_variance"] == 2.25
+    assert told["mean"] == pytest.approx(-0.5 - 0.6 * 1.5 / 2 * (2 - 1), rel=5e-3)
+    assert told["variance"] == pytest.approx(0.64 * 2.25, rel=5e-3)
+    assert told["drop"] == 36
+    cut = numbers("slices.cut", at, language)
+    density = math.exp(-0.5 * ((2 - 1) / 2) ** 2) / (2 * math.sqrt(2 * math.pi))
+    assert cut["cut"] == pytest.approx(density, rel=5e-3) and cut["known"] == pytest.approx(density, rel=5e-3)
+
+
+def test_what_is_certain_is_said_to_be():
+    told = numbers("slices.certain", visit(slices__correlation=1, slices__at=1.5, slices__std_x=1.5, slices__std_y=1))
+    assert told["mean"] == 1.0
+
+
+def test_the_density_axis_holds_both_curves():
+    header, _ = message(visit(slices__correlation=1, slices__std_y=1.2), f"{SLICES}.plane")
+    assert header["panels"][1]["x"]["high"] == 0.5
+    for correlation in (0, 0.7, 0.97, 0.999):
+        header, _ = message(visit(slices__correlation=correlation, slices__std_y=0.5), f"{SLICES}.plane")
+        top = header["panels"][1]["x"]["high"]
+        peak = 1 / (0.5 * math.sqrt(2 * math.pi * (1 - correlation**2)))
+        assert peak < top < 2.2 * max(peak, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("source", "x", "y", "n"), [("bdims", "height", "weight", 40), ("nhefs", "age", "weight", 1629)]
+)
+def test_the_fit_in_numbers(source, x, y, n):
+    at = visit(fit__source=source, fit__x=x, fit__y=y, fit__rows=n)
+    sent = message(at, f"{FIT}.plane")
+    points = array(sent, 0, "rows", "at").astype(float)
+    everybody = {tuple(np.float32(row)) for row in table(source, x, y)}
+    assert len(points) == n and all(tuple(np.float32(p)) in everybody for p in points)
+    mean, cov = points.mean(0), np.cov(points.T, bias=True)
+    np.testing.assert_allclose(array(sent, 0, "fit", "means")[0], mean, rtol=1e-5)
+    np.testing.assert_allclose(array(sent, 0, "fit", "covs")[0], cov, rtol=1e-3)
+    told = numbers("fit.caption", at)
+    assert told["n"] == n
+    assert told["correlation"] == pytest.approx(np.corrcoef(points.T)[0, 1], rel=5e-3, abs=1e-3)
+    away = points - mean
+    distance = np.sqrt(np.einsum("ni,ij,nj->n", away, np.linalg.inv(cov), away))
+    for radius in (1, 2):
+        assert told[f"within{radius}"] == pytest.approx(100 * np.mean(distance <= radius), abs=0.6)
+        assert told[f"expected{radius}"] == pytest.approx(100 * (1 - math.exp(-(radius**2) / 2)), abs=0.5)
+    unbiased = np.cov(points.T)
+    assert f"{unbiased[0, 0]:.1f} & {unbiased[0, 1]:.1f}" in formulas(at)
+    assert f"{cov[0, 0]:.1f} & {cov[0, 1]:.1f}" in formulas(at)
+    assert numbers("fit.numbers", at)["factor"] == pytest.approx((n - 1) / n, abs=1e-4)
+
+
+def test_the_fit_settles_on_all_rows():
+    at = visit(fit__rows=507, fit__watch="cov")
+    sent = message(at, f"{FIT}.plane")
+    x, y, less = (array(sent, 2, *which) for which in (("likeliest", "x"), ("likeliest", "y"), ("unbiased", "y")))
+    everybody = np.cov(table("bdims", "height", "weight").T, bias=True)[0, 1]
+    assert x[0] == 1 and x[-1] == 507
+    assert y[0] == 0 and y[-1] == pytest.approx(everybody, rel=1e-5)
+    assert np.isnan(less[0])
+    np.testing.assert_allclose(less[1:] * (x[1:] - 1) / x[1:], y[1:], rtol=1e-5)
+    points = array(sent, 0, "rows", "at").astype(float)
+    k = 30
+    np.testing.assert_allclose(y[k], np.cov(points[: int(x[k])].T, bias=True)[0, 1], rtol=1e-3)
+    generated = array(sent, 1, "draws", "at")
+    assert generated.shape == (507, 2)
+    assert sent[0]["panels"][2]["handles"][0]["x"] == "rows" and sent[0]["values"]["rows"]["high"] == 507
+
+
+@pytest.mark.parametrize("language", text.languages())
+@pytest.mark.parametrize(
+    ("settings", "section"),
+    [
+        ({"fit__rows": 1}, "fit.one"),
+        ({"fit__rows": 2}, "fit.flat"),
+        ({"fit__x": "height", "fit__y": "height"}, "fit.same"),
+    ],
+)
+def test_a_fit_without_a_density_says_why(language, settings, section):
+    at = visit(language=language, **settings)
+    numbers(section, at, language)
+    layers = [layer["name"] for layer in message(at, f"{FIT}.plane")[0]["panels"][0]["layers"]]
+    assert layers == (["rows"] if section == "fit.one" else ["rows", "fit"])
+
+
+def test_the_steps_of_sampling_are_true_states():
+    at = visit(
+        sampling__std_x=2, sampling__std_y=1, sampling__correlation=-0.5, sampling__mean_x=1, sampling__mean_y=2,
+        sampling__count=3000,
+    )  # fmt: skip
+    sent = message(at, f"{SAMPLING}.plane")
+    steps = array(sent, 0, "x", "at").astype(float)
+    z = array(sent, 1, "z", "at").astype(float)
+    factor = np.linalg.cholesky(np.array([[4.0, -1.0], [-1.0, 1.0]]))
+    np.testing.assert_allclose(steps[0], z)
+    np.testing.assert_allclose(steps[1], z * np.diag(factor), atol=1e-5)
+    np.testing.assert_allclose(steps[2], z @ factor.T, atol=1e-5)
+    np.testing.assert_allclose(steps[3], [1, 2] + z @ factor.T, atol=1e-5)
+    assert len(sent[0]["frames"]) == 4 and sent[0]["glide"] is True
+    told = numbers("sampling.caption", at)
+    cov = np.cov(steps[3].T, bias=True)
+    for name, value in (("x", steps[3][:, 0].mean()), ("y", steps[3][:, 1].mean()), ("var_x", cov[0, 0]),
+                        ("var_y", cov[1, 1]), ("cov", cov[0, 1])):  # fmt: skip
+        assert told[name] == pytest.approx(value, rel=6e-3)
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_sampling_from_a_flat_one_says_so(language):
+    at = visit(language=language, sampling__correlation=1)
+    assert text.Words(language).words(f"{SAMPLING}.flat") in said(at)
+
+
+@pytest.mark.parametrize(
+    ("a", "section"),
+    [
+        ((2, 0, 0, 0.5), "bowl"), ((-1, 0.2, 0.1, -2), "hill"), ((1, 0, 0, -1), "saddle"), ((1, 1, 1, 1), "trough"),
+        ((-1, 1, 1, -1), "ridge"), ((0, 0, 0, 0), "level"), ((0, -1, 1, 0), "level"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("language", text.languages())
+def test_what_a_matrix_does(a, section, language):
+    names = ("a11", "a12", "a21", "a22")
+    at = visit(language=language, **{f"matrix__{n}": v for n, v in zip(names, a, strict=True)}, matrix__show="b")
+    matrix = np.array(a, float).reshape(2, 2)
+    told = numbers(f"matrix.shape.{section}", at, language)
+    assert [told["low"], told["high"]] == pytest.approx(np.linalg.eigvalsh((matrix + matrix.T) / 2), abs=5e-3)
+    det = np.linalg.det(matrix)
+    if abs(det) < 1e-12:
+        assert text.Words(language).words(f"{MATRIX}.singular") in said(at)
+    else:
+        told = numbers("matrix.turned" if det < 0 else "matrix.caption", at, language)
+        assert told["det"] == pytest.approx(det, rel=5e-3) and told["area"] == pytest.approx(abs(det), rel=5e-3)
+    sent = message(at, f"{MATRIX}.plane")
+    bowl = array(sent, 1, "bowl", "values")
+    line = np.linspace(-3, 3, len(bowl))
+    for i, j in ((0, 0), (5, 30), (40, 12)):
+        x = np.array([line[j], line[i]])
+        assert bowl[i, j] == pytest.approx(x @ matrix @ x, abs=1e-4)
+
+
+def test_two_products():
+    a, b = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[2.0, 1.0], [0.0, -0.5]])
+    settings = {f"matrix__{n}{i + 1}{j + 1}": m[i, j] for n, m in (("a", a), ("b", b)) for i in (0, 1) for j in (0, 1)}
+    for show, truth in (("product", a @ b), ("reverse", b @ a), ("elementwise", a * b), ("b", b)):
+        at = visit(**settings, matrix__show=show)
+        header, _ = message(at, f"{MATRIX}.plane")
+        grid = next(layer for layer in header["panels"][0]["layers"] if layer["name"] == "grid")
+        assert grid["matrix"] == pytest.approx(truth.ravel().tolist())
+        assert header["panels"][0]["handles"] == []
+    header, _ = message(visit(**settings), f"{MATRIX}.plane")
+    assert [h["arrow"] for h in header["panels"][0]["handles"]] == [True, True]
+
+
+def test_pictures_in_784_dimensions():
+    at = visit(pixels__label=1, pixels__ridge="0.01", pixels__axis=2)
+    train = data.mnist("train")
+    x = train.images[train.labels == 1].reshape(-1, 784).numpy() / 255.0
+    cov = np.cov(x, rowvar=False, bias=True)
+    told = numbers("pixels.singular", at)
+    assert told == {
+        "count": len(x), "constant": (np.ptp(x, axis=0) == 0).sum(), "rank": np.linalg.matrix_rank(cov, hermitian=True),
+        "flat": 784 - np.linalg.matrix_rank(cov, hermitian=True),
+    }  # fmt: skip
+    values, vectors = np.linalg.eigh(cov)
+    sent = message(at, f"{PIXELS}.walk_plane")
+    walk = array(sent, 0, "walk", "images").astype(float)
+    np.testing.assert_allclose(walk[3].ravel(), 255 * x.mean(0), atol=0.51)
+    step = np.sqrt(values[-2]) * vectors[:, -2]
+    right = (255 * (x.mean(0) + step)).clip(0, 255)
+    left = (255 * (x.mean(0) - step)).clip(0, 255)
+    ends = sorted((walk[2].ravel().tolist(), walk[4].ravel().tolist()))
+    np.testing.assert_allclose(ends, sorted((right.tolist(), left.tolist())), atol=1.01)
+    ridged = numbers("pixels.ridged", at)
+    assert ridged["ridge"] == 0.01 and ridged["std"] == pytest.approx(25.5, rel=0.03)
+    assert ridged["shift"] == pytest.approx(told["flat"] / 2 * math.log(10), rel=5e-3)
+    caption = numbers("pixels.caption", at)
+    assert caption["empty"] == pytest.approx(100 * (x == 0).mean(), abs=0.6)
+    drawn = np.random.default_rng(0).multivariate_normal(x.mean(0), cov + 0.01 * np.eye(784), 1000, method="eigh")
+    assert caption["outside"] == pytest.approx(100 * ((drawn < 0) | (drawn > 1)).mean(), abs=1.5)
+    sent = message(at, f"{PIXELS}.samples_plane")
+    real, mirrored = array(sent, 0, "real", "images"), array(sent, 2, "mirrored", "images")
+    expected = (2 * 255 * x.mean(0) - real.reshape(20, 784)).clip(0, 255)
+    np.testing.assert_allclose(mirrored.reshape(20, 784), expected, atol=0.51)
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_without_clothes_only_digits_are_offered(language, monkeypatch):
+    monkeypatch.setattr(data, "available", lambda name: name == "mnist")
+    at = visit(language=language, pixels__axis=3, pixels__dataset="fashion_mnist")
+    assert text.Words(language).words(f"{PIXELS}.no_clothes") in said(at)
+    numbers("pixels.singular", at, language)
+
+
+@pytest.mark.skipif(not data.available("fashion_mnist"), reason="the clothes are not on this machine")
+@pytest.mark.parametrize("language", text.languages())
+def test_clothes_have_no_flat_direction_and_are_not_called_singular(language):
+    x = data.fashion_mnist("train").images.reshape(-1, 784).numpy() / 255.0
+    values = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))
+    at = visit(language=language, pixels__dataset="fashion_mnist")
+    told = numbers("pixels.regular", at, language)
+    assert told["count"] == 60_000 and told["least"] == pytest.approx(values[0] / values[-1], rel=0.1)
+    numbers("pixels.ridged_regular", at, language)
+    at = visit(language=language, pixels__dataset="fashion_mnist", pixels__ridge="0")
+    assert text.Words(language).words(f"{PIXELS}.unridged_regular") in said(at)
+
+
+def test_without_data_there_is_a_sentence(monkeypatch):
+    def fail(self) -> None:
+        raise data.DataError("gone")
+
+    monkeypatch.setattr(scenes.PixelsScene, "compute", fail)
+    at = visit(pixels__seed=1234)
+    assert text.Words("en").words(f"{PIXELS}.no_data") in said(at)
+
+
+# ---- presets and the question ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_every_preset_leads_somewhere(language):
+    at = visit(language=language, **EVERYTHING_OPEN)
+    presets = [b.key for b in at.button if ".preset." in b.key]
+    assert len(presets) >= 25
+    for key in presets:
+        at.button(key=key).click().run()
+        assert not at.exception, (key, [e.message for e in at.exception])
+
+
+@pytest.mark.parametrize(("language", "picked"), [("en", "most"), ("ko", "third")])
+def test_the_prediction_is_locked_and_then_answered(language, picked):
+    at = visit(language=language)
+    name, t = f"{NAME}.prediction", text.Words(language)
+    at.radio(key=f"{name}.pick").set_value(picked).run()
+    at.button(key=f"{name}.lock").click().run()
+    assert not at.exception
+    verdict = "prediction.right" if picked == "third" else "prediction.wrong"
+    assert t.label(verdict, answer=t.words(f"{name}.option.third")) in said(at)
+    told = numbers("prediction.answer", at, language)
+    assert told["exact"] == pytest.approx(39.3) and told["line"] == pytest.approx(68.3)
+    assert told["counted"] == pytest.approx(39.3, abs=0.7) and told["n"] == 100_000

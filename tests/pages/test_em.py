@@ -1,0 +1,346 @@
+"""The page of step 5 without a browser: what it says and draws, at its defaults, its extremes and on bad input."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from streamlit.testing.v1 import AppTest
+
+from core import data, em, em_starts, scene
+from core.scenes.em import HalfSteps
+from ui import component, packing, text
+
+ROOT = Path(__file__).resolve().parents[2]
+SHELL = str(ROOT / "ui" / "shell.py")
+PAGE = "../pages/05_em.py"
+HALF, BOUND, STARTS, KL, MANY, RIVALS = (
+    f"em.{name}" for name in ("half_steps", "bound", "starts", "kl", "how_many", "rivals")
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
+    monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
+
+
+def visit(settings: dict[str, object] | None = None, *, language: str = "en") -> AppTest:
+    """The page after its first run; settings are those of a link."""
+    text.FALLBACK = language
+    at = AppTest.from_file(SHELL, default_timeout=60)
+    at.query_params["lang"] = language
+    for name, value in (settings or {}).items():
+        at.query_params[name] = str(value)
+    at.switch_page(PAGE).run()
+    assert not at.exception, [e.message for e in at.exception]
+    return at
+
+
+def said(at: AppTest) -> str:
+    return "\n".join([*(m.value for m in at.markdown), *(c.value for c in at.caption)])
+
+
+def message(at: AppTest, key: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a plane was sent."""
+    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{key}"))
+    return component.decode(found.bytes)
+
+
+def numbers(pattern: str, at: AppTest) -> tuple[float, ...]:
+    """The numbers in the first sentence that fits the pattern, its colours left out."""
+    plain = re.sub(r"<[^>]+>", "", said(at))
+    found = re.search(pattern, plain)
+    assert found, f"nothing on the page fits {pattern!r}"
+    return tuple(float(n.replace(",", "").replace("−", "-")) for n in found.groups())
+
+
+def points(setting: str, at: tuple, low: float, high: float) -> dict[str, str]:
+    return {setting: packing.pack_points(at, low, high)}
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_the_first_paint_is_finished_in_every_language(language):
+    at = visit(language=language)
+    t = text.Words(language)
+    assert at.title[0].value == t.words("em.page.title")
+    assert {h.value for h in at.subheader} >= {t.words(f"{name}.title") for name in (HALF, BOUND, STARTS)}
+    header, parts = message(at, f"{HALF}.plane")
+    assert len(header["frames"]) == 19 and header["start"] == 10 and header["glide"]
+    assert [panel["name"] for panel in header["panels"]] == ["data", "curves", "gaps"]
+    assert [panel["seek"] for panel in header["panels"]] == [False, True, True]
+    shares = next(values for name, values in parts.items() if name.endswith("shares"))
+    assert shares.size == 19 * 272 * 2
+    for name in (f"{HALF}.new", f"{BOUND}.plane", f"{STARTS}.plane"):
+        assert message(at, name)[1]
+
+
+def test_the_first_paint_needs_no_torch(tmp_path):
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file({SHELL!r}, default_timeout=60)
+at.switch_page({PAGE!r}).run()
+assert not at.exception and at.title, [e.message for e in at.exception]
+assert len(at.get("bidi_component")) >= 5
+print("torch" in sys.modules, "scipy" in sys.modules, "altair" in sys.modules)
+"""
+    environment = os.environ | {"TEN_STEPS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["False", "False", "False"], done.stderr[-2000:]
+
+
+def test_the_words_that_the_page_asks_for_exist_in_every_language():
+    for file in [ROOT / "pages/05_em.py", *(ROOT / "pages/em").glob("*.py")]:
+        source = file.read_text("utf-8")
+        own = re.search(r'^ID = "(.+)"', source, re.MULTILINE)
+        for asked in re.findall(r"""words\(f?["']([^"']+)["']""", source):
+            name = asked.replace("{ID}", own.group(1) if own else "")
+            if "{" not in name:
+                assert all(text.Words(language).has(name) for language in text.languages()), name
+
+
+# ---- half steps -----------------------------------------------------------------------------------------------------
+
+
+def book_states() -> list[em.EMState]:
+    return list(em.expectation_maximization(data.old_faithful().values, em_starts.book_start()))
+
+
+def test_the_sentence_of_the_default_moment_is_that_of_the_algorithm():
+    at, states = visit(), book_states()
+    before, now = states[9], states[10]
+    risen, at_now, bound, gap = numbers(r"M 5: .*?rises by (\S+) to (\S+)\. That is (\S+) by .*? and (\S+) by", at)
+    assert at_now == pytest.approx(now.log_likelihood, abs=5e-5)
+    assert risen == pytest.approx(now.log_likelihood - before.log_likelihood, rel=5e-3)
+    assert bound == pytest.approx(now.lower_bound - before.lower_bound, rel=5e-3)
+    assert gap == pytest.approx(now.log_likelihood - now.lower_bound, rel=5e-3)
+    true, printed, hidden, n = numbers(
+        r"true log-likelihood is (\S+)\. .* prints (\S+): for (\d+) of the (\d+) points", at
+    )
+    assert (true, printed, hidden, n) == (-137.488, -16.538, 215, 272)
+
+
+def test_what_the_plane_is_sent_are_the_states_of_the_algorithm():
+    header, parts = message(visit(), f"{HALF}.plane")
+    states = book_states()
+    layers = {layer["name"]: layer for panel in header["panels"] for layer in panel["layers"]}
+
+    def sent(name: str, array: str) -> np.ndarray:
+        described = layers[name][array]
+        return parts[described["part"]].reshape(described["shape"])
+
+    means = np.stack([s.mixture.means.numpy() for s in states])
+    np.testing.assert_allclose(sent("components", "means"), means, rtol=1e-6)
+    np.testing.assert_allclose(sent("log_likelihood", "y"), [s.log_likelihood for s in states], rtol=1e-6)
+    np.testing.assert_allclose(sent("lower_bound", "y")[1:], [s.lower_bound for s in states[1:]], rtol=1e-6)
+    shares = sent("points", "shares")
+    np.testing.assert_allclose(shares.sum(axis=2), 1, atol=1e-6)
+    np.testing.assert_allclose(shares[-1], states[-1].responsibilities.numpy(), atol=1e-6)
+    gaps = sent("gaps", "y")
+    assert np.isnan(gaps[1::2]).all() and (gaps[2::2] > 0).all()
+
+
+@pytest.mark.parametrize("language", text.languages())
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"start": "own", "x1": 3, "y1": 70, "x2": 3, "y2": 70}, "twins"),
+        ({"data": "own", "start": "random", "k": 5, "floor": 0}, "collapsed"),
+    ],
+)
+def test_a_run_that_goes_wrong_says_so_and_offers_a_way_out(language, settings, code):
+    at = visit({f"{HALF}.{name}": value for name, value in settings.items()}, language=language)
+    t = text.Words(language)
+    out = next(b for b in at.button if b.key == f"{HALF}.way_out")
+    assert out.label == t.words(f"em.trouble.{code}.out")
+    sentence = t.template(f"em.trouble.{code}").partition("{{")[0]
+    assert sentence in said(at)
+    out.click().run()
+    assert not at.exception and sentence not in said(at)
+
+
+def test_fewer_points_than_components_keep_the_last_good_picture():
+    few = points(f"{HALF}.points", ((0.0, 0.0), (1.0, 1.0)), -3, 3)
+    at = visit({f"{HALF}.data": "own", f"{HALF}.start": "kmeans", f"{HALF}.k": 2} | few)
+    before = message(at, f"{HALF}.plane")[0]["frames"]
+    at.slider(key=f"{HALF}.k").set_value(4).run()
+    assert not at.exception and "4 components need at least 4 points, but there are 2" in said(at)
+    assert message(at, f"{HALF}.plane")[0]["frames"] == before
+    at.button(key=f"{HALF}.way_out").click().run()
+    assert at.slider(key=f"{HALF}.k").value == 2 and "need at least" not in said(at)
+
+
+@pytest.mark.parametrize("packed", [(), ((1.0, 1.0),) * 9])
+def test_no_points_and_points_all_in_one_place(packed):
+    at = visit({f"{HALF}.data": "own", f"{HALF}.start": "random"} | points(f"{HALF}.points", packed, -3, 3))
+    assert any(b.key == f"{HALF}.way_out" for b in at.button)
+    at = visit(
+        {f"{HALF}.data": "own", f"{HALF}.start": "random", f"{HALF}.floor": 0} | points(f"{HALF}.points", packed, -3, 3)
+    )
+    at.button(key=f"{HALF}.way_out").click().run()
+    assert not at.exception
+
+
+@pytest.mark.parametrize("preset", ["book", "long", "four", "twins", "collapse"])
+def test_presets_of_half_steps(preset):
+    at = visit()
+    at.button(key=f"{HALF}.preset.{preset}").click().run()
+    assert not at.exception, [e.message for e in at.exception]
+    assert len(message(at, f"{HALF}.plane")[0]["frames"]) >= 3
+
+
+@pytest.mark.parametrize("dataset", ["faithful", "bodies", "blobs", "moons", "own"])
+@pytest.mark.parametrize(("k", "start"), [(1, "kmeans"), (8, "random"), (8, "own")])
+def test_the_extremes_of_half_steps(dataset, k, start):
+    at = visit({f"{HALF}.data": dataset, f"{HALF}.k": k, f"{HALF}.start": start, f"{HALF}.tolerance": 0})
+    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{HALF}.plane"))
+    assert len(found.bytes) < 2_000_000
+    header, _ = component.decode(found.bytes)
+    assert len(header["frames"]) >= 3
+
+
+def test_the_books_start_is_offered_where_it_makes_sense():
+    at = visit()
+    at.slider(key=f"{HALF}.k").set_value(3).run()
+    assert not at.exception and len(message(at, f"{HALF}.plane")[0]["frames"]) >= 3
+    assert "the true log-likelihood" not in said(at)
+
+
+# ---- the others -----------------------------------------------------------------------------------------------------
+
+
+def test_the_bound_at_its_default():
+    before, to, bound, risen, gap = numbers(
+        r"M: μ₁ goes from (\S+) to the bound's top, (\S+)\. The bound rises by (\S+), the log-likelihood by (\S+); "
+        r"the difference, (\S+), is",
+        visit(),
+    )
+    assert before == 76 and risen == pytest.approx(bound + gap, rel=1e-2)
+    x = data.old_faithful().values.numpy()[:, 1]
+    a = scene.shown(HalfSteps())  # only for the reader: the two-dimensional fit is another one
+    assert a["x"].shape == (272, 2)
+    weight, mean, std = (0.36087, 0.63913), (54.6149, 80.0911), (5.8713, 5.8677)
+    parts = [weight[0] * norm(76, std[0]).pdf(x), weight[1] * norm(mean[1], std[1]).pdf(x)]
+    q = parts[0] / (parts[0] + parts[1])
+    assert to == pytest.approx((q @ x) / q.sum(), abs=0.02)
+
+
+@pytest.mark.parametrize("parameter", ["mean", "std", "weight"])
+@pytest.mark.parametrize("value", [-1e9, 1e9, "nonsense"])
+def test_the_bound_takes_any_link(parameter, value):
+    at = visit({f"{BOUND}.parameter": parameter, f"{BOUND}.{parameter}": value})
+    assert len(message(at, f"{BOUND}.plane")[0]["frames"]) >= 3
+
+
+def test_how_often_the_best_is_found():
+    found, runs, best, different = numbers(r"(\d+) of (\d+) starts .*? log-likelihood (\S+)\. .*? are (\d+)", visit())
+    import torch
+
+    fits = list(
+        em_starts.many_starts(
+            data.old_faithful().values, 3, "random", count=40, generator=torch.Generator().manual_seed(0),
+            tolerance=1e-5,
+        )
+    )  # fmt: skip
+    assert runs == 40 and found == em_starts.times_found(fits)
+    assert best == pytest.approx(em_starts.best(fits).log_likelihood, abs=5e-5)
+    assert different == len({round(fit.log_likelihood, 3) for fit in fits if not fit.collapsed})
+
+
+def test_ones_own_means_run_from_where_they_are():
+    placed = points(f"{STARTS}.means", ((2.0, 55.0), (4.3, 80.0)), -5, 220)
+    at = visit({f"{STARTS}.k": 2} | placed)
+    (reached,) = numbers(r"Your 2 means reach (\S+): the best", at)
+    assert reached == pytest.approx(-4.1554, abs=1e-4)
+    header, parts = message(at, f"{STARTS}.plane")
+    own = next(layer for layer in header["panels"][0]["layers"] if layer["name"] == "own_paths")
+    start = parts[own["at"]["part"]].reshape(own["at"]["shape"])[:, 0]
+    np.testing.assert_allclose(start, [[2, 55], [4.3, 80]], atol=0.01)
+
+
+def test_own_means_that_coincide_or_are_one():
+    twins = visit(points(f"{STARTS}.means", ((3.0, 70.0), (3.0, 70.0)), -5, 220))
+    assert "they never part" in said(twins)
+    assert "Your 1 means reach" in said(visit(points(f"{STARTS}.means", ((3.0, 70.0),), -5, 220)))
+
+
+@pytest.mark.parametrize("preset", ["random", "spread", "many", "own", "twins"])
+def test_presets_of_starts(preset):
+    at = visit()
+    at.button(key=f"{STARTS}.preset.{preset}").click().run()
+    assert not at.exception, [e.message for e in at.exception]
+
+
+def test_kl_both_ways_in_the_sentence():
+    there, back = numbers(r"KL\(p ‖ q\) = (\S+) and KL\(q ‖ p\) = (\S+) nats", visit({f"{KL}.mean": 0.5}))
+    assert there == pytest.approx(np.log(1.5) + (1 + 0.25) / (2 * 2.25) - 0.5, abs=5e-4)
+    assert back == pytest.approx(-np.log(1.5) + (2.25 + 0.25) / 2 - 0.5, abs=5e-4)
+    equal = visit({f"{KL}.mean": 0, f"{KL}.std": 1})
+    assert "only then is KL zero both ways: KL(p ‖ q) = 0, KL(q ‖ p) = 0" in said(equal)
+
+
+@pytest.mark.parametrize("settings", [{"mean": -4, "std": 0.3}, {"mean": 4, "std": 3}, {"shape": "humps", "std": 0.3}])
+@pytest.mark.parametrize("model", [(45, 4), (95, 25)])
+def test_the_extremes_of_kl(settings, model):
+    asked = {f"{KL}.{name}": value for name, value in settings.items()}
+    at = visit(asked | {f"{KL}.model": model[0], f"{KL}.width": model[1]})
+    kl, likelihood, total, entropy = numbers(
+        r"KL (\S+) and log-likelihood (\S+) add up to (\S+)\. .*? = (\S+), wher", at
+    )
+    assert total == entropy and kl + likelihood == pytest.approx(total, rel=1e-3)
+
+
+def test_how_many_says_where_they_disagree():
+    at = visit({f"{MANY}.seed": 0, f"{MANY}.data": "faithful"})
+    assert not at.exception
+    at = visit()
+    at.session_state[f"{MANY}.fold"] = True
+    at.run()
+    aic, bic, held_out = numbers(r"AIC chooses K = (\d), BIC K = (\d), .* K = (\d)", at)
+    assert (aic, bic, held_out) == (5, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"rate": "0.1"}, "EM had passed after"),
+        ({"rate": "1"}, "goes up and down"),
+        ({"rate": "3", "start": "book"}, "diverged at step 1"),
+        ({"data": "moons", "k": 6, "rate": "3"}, "k-means"),
+    ],
+)
+def test_rivals_at_every_rate(settings, expected):
+    assert expected in said(visit({f"{RIVALS}.{name}": value for name, value in settings.items()}))
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_hostile_links_are_answered_in_words(language):
+    hostile = ("nonsense", "-1", "1e999", "nan", "<script>", "~~~", "9" * 500)
+    names = ("data", "start", "k", "iterations", "tolerance", "floor", "seed", "draw", "points", "x1", "y8")
+    for value in hostile:
+        asked = {f"{HALF}.{name}": value for name in names}
+        asked |= {f"{STARTS}.{name}": value for name in ("data", "kind", "k", "runs", "seed", "means")}
+        asked |= {f"{BOUND}.mean": value, f"{RIVALS}.rate": value, f"{KL}.mean": value}
+        at = visit(asked, language=language)
+        assert "<script>" not in said(at)
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_the_prediction_is_answered_by_the_run(language):
+    at, t = visit(language=language), text.Words(language)
+    at.radio(key="em.prediction.pick").set_value("most").run()
+    at.button(key="em.prediction.lock").click().run()
+    assert t.words("em.prediction.option.nothing") in said(at)
+    assert not at.exception
+    states = book_states()
+    moved = max(
+        abs(b.log_likelihood - a.log_likelihood) for a, b in zip(states, states[1:], strict=False) if b.phase == "E"
+    )
+    assert moved == 0

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
-KINDS = ("sampling", "road", "training", "quality", "scenes")
+KINDS = ("sampling", "road", "sketches", "training", "quality", "scenes")
+SKETCHED = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em", "neural_network", "vae")
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
 
@@ -187,6 +188,16 @@ def keep_road(config: SamplingConfig) -> Path:
     return _write("diffusion_model", road_frames=ink, road_levels=np.array([frame.t for frame in state.frames]))
 
 
+def keep_sketch(step: str) -> Path:
+    """Draws the small picture of one of the steps 1 to 7 on the road, and keeps it under the step's id."""
+    from core import road
+
+    if step == "vae":
+        frames = road.decoded_plane()
+        return _write(step, road_frames=frames, road_levels=np.arange(len(frames)))
+    return _write(step, **{f"road_{name}": values for name, values in road.sketches()[step]().items()})
+
+
 def _write(key: str, **arrays: np.ndarray) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{key}.npz"
@@ -212,11 +223,13 @@ def main(argv: list[str] | None = None) -> int:
         "quality": (keep_quality, (quality_scene(model),)),
         "scenes": (scene.keep, tuple(scene.first())),
     }
-    expected = {"diffusion_model"} | {config.key for _, configs in scenes.values() for config in configs}
+    expected = {"diffusion_model", *SKETCHED}
+    expected |= {config.key for _, configs in scenes.values() for config in configs}
     for file in FOLDER.glob("*.*"):
         if file.stem not in expected:
             file.unlink()
-    for kind in kinds:
+    scenes["sketches"] = (keep_sketch, SKETCHED)
+    for kind in (kind for kind in KINDS if kind in kinds):
         keep, configs = scenes[kind]
         for config in configs:
             print(keep(config), flush=True)

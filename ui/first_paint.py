@@ -3,8 +3,9 @@
     first_paint.load("diffusion_model")            the arrays of models/first_paint/<page>.npz, or None
     first_paint.road_picture("diffusion_model")    the picture of that step on the road, or None
 
-For the road the file holds `road_frames`, uint8 (F, N, H, W), 0 paper and 255 ink, the first frame the start and the
-last one the end, and `road_levels`, integers (F,), the t of each frame. About 17 frames of 24 images look best.
+For the road the file holds either `road_frames`, uint8 (F, N, H, W), 0 paper and 255 ink, the first frame the start and
+the last one the end, and `road_levels`, integers (F,), the t of each frame (about 17 frames of 24 images look best); or
+points and lines, `road_<points|lines|areas>_<role>`, float32 (F, N, 2) or (F, L, P, 2) in a box from 0 to 1.
 """
 
 from __future__ import annotations
@@ -39,12 +40,15 @@ def _load(file: Path, stamp: int) -> dict[str, np.ndarray] | None:
     return found
 
 
-def road_picture(step_id: str) -> road.Picture | None:
+def road_picture(step_id: str) -> road.Picture | road.Sketch | None:
     """The step's picture on the road; None where its first paint has none that can be drawn."""
-    arrays = load(step_id)
-    if arrays is None or not {"road_frames", "road_levels"} <= set(arrays):
-        return None
+    arrays = load(step_id) or {}
+    drawn = {name.removeprefix("road_"): a for name, a in arrays.items() if road.SKETCHED.fullmatch(name)}
     try:
+        if drawn:
+            return road.Sketch(drawn)
+        if not {"road_frames", "road_levels"} <= set(arrays):
+            return None
         return road.Picture(arrays["road_frames"], tuple(int(t) for t in arrays["road_levels"]))
     except (ValueError, TypeError):
         return None

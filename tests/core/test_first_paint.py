@@ -139,6 +139,7 @@ def test_everything_is_made_again_and_what_belongs_to_nothing_goes(folder, monke
         monkeypatch.setattr(first_paint, f"keep_{kind}", lambda config, kind=kind: made.append((kind, config)) or kind)
     monkeypatch.setattr(shipped, "key_of_name", lambda kind, name: "diffusion-0123456789ab")
     monkeypatch.setattr(scene, "keep", lambda one: made.append(("scenes", one)) or "scenes")
+    monkeypatch.setattr(first_paint, "keep_sketch", lambda step: made.append(("sketches", step)) or "sketches")
     folder.mkdir()
     mine = folder / f"{first_paint.denoise_scene('diffusion-0123456789ab').key}.npz"
     for file in (mine, folder / "sampling-of-another-model.npz"):
@@ -151,8 +152,9 @@ def test_everything_is_made_again_and_what_belongs_to_nothing_goes(folder, monke
     assert first_paint.main([]) == 0
     kinds = [kind for kind, _ in made]
     scenes = len(tuple(scene.first()))
-    assert kinds == ["sampling"] * 5 + ["road", "training", "quality"] + ["scenes"] * scenes
-    assert len({config.key for _, config in made}) == 8 + scenes
+    sketches = ["sketches"] * len(first_paint.SKETCHED)
+    assert kinds == ["sampling"] * 5 + ["road", *sketches, "training", "quality"] + ["scenes"] * scenes
+    assert len({getattr(what, "key", what) for _, what in made}) == 8 + len(sketches) + scenes
     race = [config for kind, config in made if kind == "sampling"][1:]
     assert [config.sampler for config in race] == list(SAMPLERS) and len({config.seed for config in race}) == 1
     with pytest.raises(SystemExit):
@@ -220,5 +222,5 @@ def test_every_first_paint_ships_and_none_is_left_of_other_models(digits):
     assert all(m.distance > 0.5 * race.floor and 0.9 < m.agreement <= 1 for m in race.measured if m.calls >= 10)
     expected = {config.key for config in (*sampled, quality)}
     expected |= {DiffusionConfig.for_images("mnist", first_paint.TRAINING_STEPS).key, "diffusion_model"}
-    expected |= {one.key for one in scene.first()}
+    expected |= {one.key for one in scene.first()} | set(first_paint.SKETCHED)
     assert {file.stem for file in first_paint.FOLDER.glob("*.*")} == expected

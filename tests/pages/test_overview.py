@@ -76,6 +76,29 @@ def test_without_a_good_picture_the_road_still_stands(tmp_path, monkeypatch, dam
     assert not any("picture" in s for s in header["stops"])
 
 
+def test_a_sketch_is_read_and_sent(tmp_path, monkeypatch):
+    monkeypatch.setattr(first_paint, "FOLDER", tmp_path)
+    points, lines = np.zeros((5, 7, 2), np.float32), np.full((5, 1, 9, 2), np.nan, np.float32)
+    np.savez(tmp_path / "normal.npz", road_points_data=points, road_lines_model=lines, other=np.zeros(3))
+    sketch = first_paint.road_picture("normal")
+    assert set(sketch.parts) == {"points_data", "lines_model"}
+    header, parts = messages("en")[0]
+    stop = next(s for s in header["stops"] if s["id"] == "normal")
+    assert {(layer["what"], layer["role"], tuple(layer["shape"])) for layer in stop["sketch"]} == {
+        ("points", "data", (5, 7, 2)),
+        ("lines", "model", (5, 1, 9, 2)),
+    }
+    assert stop["alt"] and header["hero"] is None and parts["normal.lines_model"].size == lines.size
+    np.savez(tmp_path / "normal.npz", road_points_data=points, road_lines_model=lines[:4])
+    assert first_paint.road_picture("normal") is None
+
+
+def test_every_step_with_a_page_has_a_picture():
+    for step in catalogue.ROAD:
+        if catalogue.page_of_step(step.id):
+            assert first_paint.road_picture(step.id) is not None, f"python -m core.first_paint sketches ({step.id})"
+
+
 def test_a_picture_that_is_none_is_refused():
     with pytest.raises(ValueError, match="picture"):
         road.Picture(frames(), (1, 2))

@@ -8,13 +8,14 @@ A step without a page is a name and a question, nothing to click.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from ui import catalogue, text
+from ui import catalogue, colours, text
 from ui.component import declare, encode
 
 _road = declare("road")
@@ -32,14 +33,44 @@ class Picture:
             raise ValueError("a picture is uint8 (F, N, H, W) with one level for each of its F frames")
 
 
-def map_of(pictures: Mapping[str, Picture]) -> None:
-    """Draw the whole road; `pictures` by step id, the last of them also large, from start to end across the width."""
+# what the arrays of a sketch are called in a file
+SKETCHED = re.compile(rf"road_(points|lines|areas)_({'|'.join(colours.ROLES)})")
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Points and lines on their way, in a box from 0 to 1 with y up; NaN is absent.
+
+    parts: `points_<role>` float32 (F, N, 2), `lines_<role>` and `areas_<role>` (F, L, P, 2), all with the same F.
+    """
+
+    parts: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        frames = {len(a) for a in self.parts.values()}
+        sound = all(
+            a.dtype == np.float32 and a.shape[-1] == 2 and a.ndim == (3 if name.startswith("points") else 4)
+            for name, a in self.parts.items()
+        )
+        if not sound or len(frames) != 1 or 0 in frames:
+            raise ValueError("a sketch is float32 points (F, N, 2), lines and areas (F, L, P, 2), with one F")
+
+
+def map_of(pictures: Mapping[str, Picture | Sketch]) -> None:
+    """Draw the whole road; `pictures` by step id, the last of images also large, from start to end across the width."""
     t = text.current()
     stops, parts = [], {}
     for step in catalogue.ROAD:
         stop = _stop(step, t) | {"question": t.words(f"overview.step.{step.id}.question")}
         picture = pictures.get(step.id) if stop["href"] is not None else None
-        if picture is not None:
+        if isinstance(picture, Sketch):
+            stop["sketch"] = [
+                {"part": f"{step.id}.{name}", "what": name.split("_")[0], "role": name.split("_")[1], "shape": a.shape}
+                for name, a in sorted(picture.parts.items())
+            ]
+            stop["alt"] = t.words(f"overview.step.{step.id}.picture")
+            parts |= {f"{step.id}.{name}": a.reshape(-1) for name, a in picture.parts.items()}
+        elif picture is not None:
             stop["picture"] = {"part": step.id, "shape": picture.frames.shape, "levels": list(picture.levels)}
             stop["alt"] = t.words(f"overview.step.{step.id}.picture")
             parts[step.id] = picture.frames.reshape(-1)

@@ -2,6 +2,8 @@
 
 const RUN = 5_000;        // ms of a small picture's run, through real states only
 const TILE = 62;          // about so many pixels is a tile of the large picture
+const INSET = 6;          // pixels between a small drawing and its frame
+const LAYER_ORDER = ["areas", "points", "lines"];
 const TURN = 3_200;       // ms until another row of the large picture shows another image
 
 const base = (path) => location.pathname.replace(/[^/]*$/, "") + path;
@@ -35,15 +37,9 @@ function sheetOf(stop, part, table) {
 
 // ---- the small picture of a step: a grid of images, run once when pointed at ----------------------------------------
 
-class Small {
+class Moving {
   constructor(canvas, stop) {
     Object.assign(this, { canvas, stop, started: null, tick: this.tick.bind(this) });
-  }
-
-  dress(part, table) {
-    this.film = sheetOf(this.stop, part, table);
-    this.frame = this.film.frames - 1;
-    this.draw();
   }
 
   run() {
@@ -54,11 +50,20 @@ class Small {
 
   tick(now) {
     const share = (now - this.started) / RUN;
-    const last = this.film.frames - 1;
-    this.frame = Math.min(last, Math.max(0, Math.floor(share * this.film.frames)));   // a frame's time may lie before the start
+    const at = Math.floor(share * this.frames);
+    this.frame = Math.min(this.frames - 1, Math.max(0, at));             // a frame's time may lie before the start
     this.draw();
     if (share < 1 && this.canvas.isConnected) requestAnimationFrame(this.tick);
     else this.started = null;
+  }
+}
+
+class Small extends Moving {
+  dress(part, theme) {
+    this.film = sheetOf(this.stop, part, grey(theme));
+    this.frames = this.film.frames;
+    this.frame = this.frames - 1;
+    this.draw();
   }
 
   draw() {
@@ -78,6 +83,58 @@ class Small {
   }
 }
 
+// ---- the small picture of a step made of points and lines ------------------------------------------------------------
+
+class Drawn extends Moving {
+  dress(part, theme) {
+    this.theme = theme;
+    this.layers = this.stop.sketch.map((layer) => ({ ...layer, values: part(layer.part) }));
+    this.layers.sort((a, b) => LAYER_ORDER.indexOf(a.what) - LAYER_ORDER.indexOf(b.what));
+    this.frames = this.layers[0].shape[0];
+    this.frame = this.frames - 1;
+    this.draw();
+  }
+
+  draw() {
+    const { clientWidth: width, clientHeight: height } = this.canvas.parentElement;
+    if (!width || !this.layers) return;
+    const pen = sharpen(this.canvas, width, height);
+    const place = (values, at) => [INSET + values[at] * (width - 2 * INSET), height - INSET - values[at + 1] * (height - 2 * INSET)];
+    for (const { what, role, shape, values } of this.layers) {
+      const each = values.length / shape[0], begin = this.frame * each, colour = this.theme.mark[role];
+      pen.setLineDash(role === "exact" ? [5, 3] : []);
+      pen.strokeStyle = role === "noise" ? veil(colour, 0.5) : colour;
+      pen.lineWidth = 1.75;
+      if (what === "points") this.dots(pen, values, begin, each, colour, place);
+      else for (let line = 0; line < shape[1]; line++) {
+        const count = shape[2];
+        pen.beginPath();
+        for (let i = 0, from = begin + 2 * line * count; i < count; i++, from += 2) {
+          if (Number.isNaN(values[from])) continue;
+          pen.lineTo(...place(values, from));
+        }
+        if (what === "areas") {
+          pen.fillStyle = veil(colour, 0.24);
+          pen.fill();
+        }
+        pen.stroke();
+      }
+    }
+    pen.setLineDash([]);
+  }
+
+  dots(pen, values, begin, each, colour, place) {
+    const radius = each > 240 ? 1.6 : each > 40 ? 2 : 3.5;
+    pen.fillStyle = veil(colour, each > 40 ? 0.7 : 0.9);
+    for (let from = begin; from < begin + each; from += 2) {
+      if (Number.isNaN(values[from])) continue;
+      pen.beginPath();
+      pen.arc(...place(values, from), radius, 0, 7);
+      pen.fill();
+    }
+  }
+}
+
 // ---- the large picture: a row is one image, from noise on the left to the end on the right --------------------------
 
 class Large {
@@ -85,8 +142,8 @@ class Large {
     Object.assign(this, { canvas, stop, shown: [], next: 0, turn: 0, tick: this.tick.bind(this) });
   }
 
-  dress(part, table) {
-    this.film = sheetOf(this.stop, part, table);
+  dress(part, theme) {
+    this.film = sheetOf(this.stop, part, grey(theme));
     this.draw();
     clearInterval(this.timer);
     if (!reducedMotion()) this.timer = setInterval(() => this.exchange(), TURN);
@@ -147,7 +204,7 @@ function stopOf(stop, header, go) {
   const number = make("span", { class: "number" }, String(stop.number));
   const title = make("span", { class: "title" }, stop.title);
   body.append(make("span", { class: "head" }, number, title));
-  if (stop.picture) body.append(make("span", { class: "view" }, make("canvas", { role: "img", "aria-label": stop.alt })));
+  if (stop.picture || stop.sketch) body.append(make("span", { class: "view" }, make("canvas", { role: "img", "aria-label": stop.alt })));
   body.append(make("span", { class: "question" }, stop.question));
   if (link) body.append(make("span", { class: "open" }, header.words.open));
   return make("li", { class: link ? "has-page" : "" }, body);
@@ -181,7 +238,7 @@ function buildMap(root, header, go) {
     list.append(item);
     const canvas = item.querySelector("canvas");
     if (!canvas) continue;
-    const small = new Small(canvas, stop);
+    const small = new (stop.sketch ? Drawn : Small)(canvas, stop);
     item.addEventListener("pointerenter", () => small.run());
     item.addEventListener("focusin", () => small.run());
     canvases.push(small);
@@ -230,7 +287,6 @@ export default function (component) {
   const look = JSON.stringify([theme.canvas, theme.ink]);
   if (look !== state.look) {
     state.look = look;
-    const table = grey(theme);
-    state.canvases.forEach((c) => c.dress(state.part, table));
+    state.canvases.forEach((c) => c.dress(state.part, theme));
   }
 }

@@ -1,0 +1,1 @@
+"""The experiments of step 6, one module each."""

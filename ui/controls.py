@@ -54,6 +54,7 @@ def number(setting: Setting, **bounds: float) -> float | int:
         links.name_of(s.key),
         cast(s.low),
         cast(s.high),
+        value=None,  # what an emptied or unreadable field says; without it, it would say the lowest value
         step=cast(s.step),
         key=s.key,
         help=_help(s),

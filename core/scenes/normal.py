@@ -237,8 +237,9 @@ class MomentsScene(Scene):
 
     Arrays: `exact`, `integral`, `sampled`, each (mean, variance); `error` the standard error of the sampled
     mean and of the sampled variance, from the samples; `source` (K, 2) p(x); `first` (K, 2) x p(x); `second` (K, 2)
-    (x − μ)² p(x), μ the integral's; `edges`, `heights` of the samples' histogram; `shown`; `lattice`; and where
-    there is no mean: `ranges` (R,), `reached` (R, 2): ∫ |x| p and ∫ x² p from −range to range.
+    (x − μ)² p(x), μ the integral's; `cells` (B + 1,), `first_cells`, `second_cells` (B,) the rectangles of both
+    integrals, empty for a lattice and where there is no mean; `edges`, `heights` of the samples' histogram; `shown`;
+    `lattice`; and where there is no mean: `ranges` (R,), `reached` (R, 2): ∫ |x| p and ∫ x² p from −range to range.
     """
 
     source: str = "uniform"
@@ -250,6 +251,7 @@ class MomentsScene(Scene):
         import torch
 
         from core import limit, sources
+        from core.integral import rectangles
 
         source = sources.named(self.source)
         low, high = source.support if np.isfinite(source.support).all() else (-RANGE[-1], RANGE[-1])
@@ -262,6 +264,10 @@ class MomentsScene(Scene):
         centre = found[0] if source.has_variance else 0.0
         at = curve[:, 0].astype(np.float64)
         ranges = () if source.has_variance else RANGE
+        ends, first, second = (torch.zeros(0, dtype=torch.float64, device="cpu") for _ in range(3))
+        if source.has_variance and source.step is None:
+            ends, first = rectangles(lambda v: v * source.density(v), low, high, self.cells)
+            _, second = rectangles(lambda v: (v - centre).square() * source.density(v), low, high, self.cells)
         reached = [[sources.absolute_moment(source, reach, power) for power in (1, 2)] for reach in ranges]
         return {
             "exact": np.array([source.mean, source.std**2]),
@@ -271,6 +277,9 @@ class MomentsScene(Scene):
             "source": curve,
             "first": np.stack([at, at * density.numpy()], 1).astype(np.float32),
             "second": np.stack([at, (at - centre) ** 2 * density.numpy()], 1).astype(np.float32),
+            "cells": ends.numpy(),
+            "first_cells": first.numpy(),
+            "second_cells": second.numpy(),
             "edges": edges.numpy(),
             "heights": limit.histogram(x, edges).numpy(),
             "shown": np.array(source.shown),

@@ -30,18 +30,16 @@ def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=SETTINGS):
         t = text.current()
-        columns = st.columns([3, 3, 3, 4, 2], vertical_alignment="bottom")
-        with columns[0]:
-            source = controls.select(SOURCE, look="select")
-        narrowed = tuple(replace(setting, choices=COLUMNS[source]) for setting in (X, Y))
-        for column, setting in zip(columns[1:3], narrowed, strict=True):
-            with column:
-                controls.select(setting, look="select", choices=COLUMNS[source], names=_column)
-        with columns[3]:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
+            with st.container(width=210):
+                source = controls.select(SOURCE, look="select")
+            for setting in (replace(setting, choices=COLUMNS[source]) for setting in (X, Y)):
+                with st.container(width=160):
+                    controls.select(setting, look="select", choices=COLUMNS[source], names=_column)
             rows = controls.slider(COUNT, high=ROWS[source])
-        with columns[4], st.popover(t.label("control.more"), icon=":material/tune:"):
-            watch = controls.select(WATCH, look="radio")
-            seed = controls.seed(SEED)
+            with st.popover(t.label("control.more"), icon=":material/tune:"):
+                watch = controls.select(WATCH, look="radio")
+                seed = controls.seed(SEED)
         shown = scene.shown(FitScene(source, links.value(X), links.value(Y), rows, seed))
         _picture(shown, watch, links.within(COUNT, high=ROWS[source]))
         _sentence(shown)
@@ -98,7 +96,7 @@ def _picture(shown: dict[str, np.ndarray], watch: str, count: links.Setting) -> 
 def _settling(shown: dict[str, np.ndarray], watch: str, names: tuple[str, str]) -> Panel:
     """One number of the fit against the number of rows, on a logarithmic axis with a line at the rows that are used."""
     t, counts = text.current(), shown["counts"].astype(float)
-    dividing_less = []
+    dividing_less, drawn = [], []
     if watch.startswith("mean"):
         k = ("mean_x", "mean_y").index(watch)
         value, everything = shown["means"][:, k], float(shown["all_mean"][k])
@@ -108,10 +106,12 @@ def _settling(shown: dict[str, np.ndarray], watch: str, names: tuple[str, str]) 
         value, everything = shown["covs"][:, i, j], float(shown["all_cov"][i, j])
         unit = " ".join((_unit(names[i]), _unit(names[j]))) if i != j else f"{_unit(names[i])}²"
         less = np.divide(value * counts, counts - 1, out=np.full(len(counts), np.nan), where=counts > 1)
+        drawn.append(less)
         dividing_less = [
             Curve(name="unbiased", label=t.words(f"{ID}.unbiased"), role="exact", x=counts, y=less, dashed=True)
         ]
-    seen = value[counts >= 2]
+    drawn.append(value)
+    seen = np.stack(drawn)[:, counts >= 2]
     low, high = min(seen.min(), everything), max(seen.max(), everything)
     pad = 0.1 * (high - low) + 1e-6 * max(abs(high), 1.0)
     name = t.words(f"{ID}.watch.{watch}")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import scene
 from core.scenes.multivariate_normal import AXES, PixelsScene
+from pages.multivariate_normal import common
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Panel, Pictures, Words, plane
 
@@ -46,7 +47,8 @@ def draw(page: chapter.Chapter) -> None:
             dataset, -1 if label == EVERYTHING else int(label), float(ridge), int(links.value(AXIS)), seed
         )
         try:
-            shown = scene.shown(asked)
+            with st.spinner(t.words(f"{ID}.working")):  # a data set that nobody has fitted yet takes seconds
+                shown = scene.shown(asked)
         except data.DataError:
             text.prose(t.words(f"{ID}.no_data"))
             return
@@ -143,7 +145,7 @@ def _sentences(shown: dict[str, np.ndarray], ridge: float) -> None:
         values = {"constant": numbers["constant"], "rank": numbers["rank"], "flat": flat}
         text.prose(t.words(f"{ID}.singular", count=f"{numbers['count']:,}", **values))
     else:
-        text.prose(t.words(f"{ID}.regular", count=f"{numbers['count']:,}", least=text.number(float(shown["least"]), 2)))
+        text.prose(t.words(f"{ID}.regular", count=f"{numbers['count']:,}", least=common.decimal(float(shown["least"]))))
     if not ridge:
         text.prose(t.words(f"{ID}.unridged" if flat else f"{ID}.unridged_regular"))
         return

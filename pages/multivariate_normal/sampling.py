@@ -32,14 +32,13 @@ def draw(page: chapter.Chapter) -> None:
         if not experiment.open:
             return
         t = text.current()
-        columns = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        for column, setting in zip(columns, (STD_X, STD_Y, CORRELATION), strict=False):
-            with column:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
+            for setting in (STD_X, STD_Y, CORRELATION):
                 controls.slider(setting)
-        with columns[3], st.popover(t.label("control.more"), icon=":material/tune:"):
-            for setting in (MEAN_X, MEAN_Y, COUNT):
-                controls.slider(setting)
-            controls.seed(SEED)
+            with st.popover(t.label("control.more"), icon=":material/tune:"):
+                for setting in (MEAN_X, MEAN_Y, COUNT):
+                    controls.slider(setting)
+                controls.seed(SEED)
         shown = scene.shown(SamplingScene(**{s.key.rpartition(".")[2]: links.value(s) for s in SETTINGS}))
         if len(shown["points"]):
             _picture(shown)

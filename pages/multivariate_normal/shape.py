@@ -27,13 +27,12 @@ def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=SETTINGS):
         t = text.current()
-        columns = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        for column, setting in zip(columns, (STD_X, STD_Y, CORRELATION), strict=False):
-            with column:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
+            for setting in (STD_X, STD_Y, CORRELATION):
                 controls.slider(setting)
-        with columns[3], st.popover(t.label("control.more"), icon=":material/tune:"):
-            controls.slider(MEAN_X)
-            controls.slider(MEAN_Y)
+            with st.popover(t.label("control.more"), icon=":material/tune:"):
+                controls.slider(MEAN_X)
+                controls.slider(MEAN_Y)
         shown = scene.shown(
             ShapeScene(links.value(STD_X), links.value(STD_Y), links.value(CORRELATION))  # Σ knows nothing of the mean
         )

@@ -31,14 +31,12 @@ def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=SETTINGS):
         t = text.current()
-        columns = st.columns([3, 3, 2], vertical_alignment="bottom")
-        with columns[0]:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             at = controls.slider(AT)
-        with columns[1]:
             controls.slider(CORRELATION)
-        with columns[2], st.popover(t.label("control.more"), icon=":material/tune:"):
-            for setting in (STD_X, STD_Y, MEAN_X, MEAN_Y):
-                controls.slider(setting)
+            with st.popover(t.label("control.more"), icon=":material/tune:"):
+                for setting in (STD_X, STD_Y, MEAN_X, MEAN_Y):
+                    controls.slider(setting)
         shown = scene.shown(
             SlicesScene(
                 **{s.key.rpartition(".")[2]: links.value(s) for s in SETTINGS},
@@ -114,17 +112,14 @@ def _sentence(shown: dict[str, np.ndarray], at: float) -> None:
         text.prose(t.words(f"{ID}.certain", at=number(at), mean=number(conditional[0])))
         return
     drop = 1 - conditional[1] / variance
-    text.prose(
-        t.words(
-            f"{ID}.caption",
-            at=number(at),
-            marginal_mean=number(mean),
-            marginal_variance=number(variance),
-            mean=number(conditional[0]),
-            variance=number(conditional[1]),
-            drop=f"{100 * drop:.0f}",
-        )
-    )
+    said = {"at": number(at), "marginal_mean": number(mean), "marginal_variance": number(variance)}
+    if links.value(CORRELATION) == 0:
+        text.prose(t.words(f"{ID}.independent", **said))
+    else:
+        said |= {"mean": number(conditional[0]), "variance": number(conditional[1]), "drop": number(100 * drop, 2)}
+        text.prose(t.words(f"{ID}.caption", **said))
+    if float(shown["known"]) == 0:  # so far out that float64 has no number for it: nothing to divide by
+        return
     text.prose(
         t.words(f"{ID}.cut", at=number(at), cut=number(float(shown["cut"])), known=number(float(shown["known"]))),
         small=True,

@@ -15,6 +15,7 @@ SOURCE = links.choice(f"{ID}.source", "uniform", ("uniform", "normal", "exponent
 CELLS = links.whole(f"{ID}.cells", 200, low=2, high=1000)
 COUNT = links.whole(f"{ID}.count", 10_000, low=10, high=100_000, step=10)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=9999)
+VISIBLE = 60  # rectangles: more of them cannot be told apart
 
 
 @st.fragment
@@ -25,7 +26,7 @@ def draw(page: chapter.Chapter) -> None:
             return
         t = text.current()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
-            with st.container(width=190):
+            with st.container(width=230):
                 source = controls.select(SOURCE, look="select")
             cells = controls.slider(CELLS)
             count = controls.number(COUNT)
@@ -91,19 +92,29 @@ def _integrands(arrays) -> list[Panel]:
         if arrays["lattice"]:
             edges = (curve[:, 0][:, None] + [-0.12, 0.12]).ravel()
             heights = np.array([curve[0, 1], 0.0, curve[1, 1]])
-            layer = Bars(name=name, edges=edges, heights=heights, role=role)
+            layers = [Bars(name=name, edges=edges, heights=heights, role=role)]
         else:
-            layer = Curve(name=name, x=curve[:, 0], y=curve[:, 1], fill=True, role=role)
+            few = 0 < len(arrays[f"{name}_cells"]) <= VISIBLE
+            layers = [Curve(name=name, x=curve[:, 0], y=curve[:, 1], fill=not few, role=role)]
+            if few:
+                layers.insert(0, _stairs(arrays["cells"], arrays[f"{name}_cells"]))
         panels.append(
             Panel(
                 name=name,
                 x=_x_axis(arrays),
                 y=Axis(t.words(f"{ID}.axis.{name}"), low - (room if low < 0 else 0), high + room),
-                layers=[layer],
+                layers=layers,
                 title=title,
             )
         )
     return panels
+
+
+def _stairs(edges: np.ndarray, heights: np.ndarray) -> Curve:
+    """Rectangles side by side, those below zero too."""
+    x = np.stack([edges[:-1], edges[:-1], edges[1:], edges[1:]], axis=1)
+    y = np.stack([np.zeros_like(heights), heights, heights, np.zeros_like(heights)], axis=1)
+    return Curve(name="rectangles", x=x.ravel(), y=y.ravel(), fill=True, role="noise")
 
 
 def _growth(arrays) -> Panel:

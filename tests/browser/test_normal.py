@@ -70,6 +70,21 @@ def test_ends_dragged_past_each_other_are_put_in_order(page):
     expect(handle(page, INTERVAL, "low")).to_have_attribute("aria-valuenow", "3")
 
 
+@pytest.mark.parametrize("typed", ["abc", "", "-"])
+def test_a_field_that_says_no_number_goes_back_to_its_value(page, typed):
+    field = page.locator(".st-key-normal-interval-high input")
+    field.fill("4")
+    field.press("Enter")
+    expect(page.locator(INTERVAL)).to_contain_text("Φ(1.50)")
+    field.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type(typed)
+    page.keyboard.press("Tab")
+    expect(field).to_have_value("4.00")
+    expect(page.locator(INTERVAL)).to_contain_text("Φ(1.50)")
+
+
 def test_means_gather_as_it_plays(page):
     experiment = page.locator(CLT)
     table = experiment.locator("table")

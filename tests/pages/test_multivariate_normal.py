@@ -73,12 +73,17 @@ def numbers(section: str, at: AppTest, language: str = "en") -> dict[str, float]
     template = text._COLOURED.sub(r"<span class=\"role-\1\">\2</span>", template).replace('\\"', '"')
     pattern, seen = re.escape(template), set()
     for name in re.findall(r"\{\{(\w+)\}\}", template):
-        group = rf"(?P<{name}>−?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)" if name not in seen else rf"(?P={name})"
+        group = (
+            rf"(?P<{name}>−?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+| \\cdot 10\^\{{-?\d+\}})?)"
+            if name not in seen
+            else rf"(?P={name})"
+        )
         pattern = pattern.replace(re.escape("{{" + name + "}}"), group, 1)
         seen.add(name)
     found = re.search(pattern, said(at))
     assert found, f"{section} is not on the page:\n{said(at)}"
-    return {k: float(v.replace(",", "").replace("−", "-")) for k, v in found.groupdict().items()}
+    plain = str.maketrans({",": None, "−": "-", "}": None})
+    return {k: float(v.translate(plain).replace(r" \cdot 10^{", "e")) for k, v in found.groupdict().items()}
 
 
 def table(source: str, x: str, y: str) -> np.ndarray:
@@ -229,6 +234,17 @@ def test_the_slices_in_numbers(language):
     cut = numbers("slices.cut", at, language)
     density = math.exp(-0.5 * ((2 - 1) / 2) ** 2) / (2 * math.sqrt(2 * math.pi))
     assert cut["cut"] == pytest.approx(density, rel=5e-3) and cut["known"] == pytest.approx(density, rel=5e-3)
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_without_correlation_x_says_nothing_about_y(language):
+    at = visit(language=language, slices__correlation=0, slices__at=2, slices__std_y=1.5)
+    told = numbers("slices.independent", at, language)
+    assert told["at"] == 2 and told["marginal_variance"] == 2.25
+
+
+def test_a_line_too_far_out_for_float64_divides_by_nothing():
+    assert "= 0;" not in said(visit(slices__std_x=0.1, slices__at=4))  # exp(−800)
 
 
 def test_what_is_certain_is_said_to_be():

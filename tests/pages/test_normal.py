@@ -378,6 +378,18 @@ def test_a_rough_integral_says_what_it_found():
     assert number(values["integral_mean"]) == 0.5 or values["integral_mean"] == "0.5"
 
 
+def test_few_rectangles_are_drawn_and_are_those_of_the_integral():
+    at = visit(moments_cells=4)
+    values = fits("normal.moments.table.integral", at)
+    for panel, said_value in (("first", "integral_mean"), ("second", "integral_variance")):
+        _, arrays = layer(at, f"{MOMENTS}.plane", panel, "rectangles")
+        x, y = (arrays[name].reshape(4, 4) for name in ("x", "y"))  # (cells, corners)
+        area = ((x[:, 2] - x[:, 1]) * y[:, 1]).sum()
+        assert area == pytest.approx(number(values[said_value]), abs=1e-4)
+    names = {one["name"] for one in message(visit(moments_cells=61), f"{MOMENTS}.plane")[0]["panels"][1]["layers"]}
+    assert names == {"first"}
+
+
 def test_an_expectation_that_does_not_exist_is_a_sentence():
     values = fits("normal.moments.endless", visit(moments_source="cauchy"))
     assert number(values["near_first"]) == pytest.approx(math.log(101) / math.pi, rel=0.01)

@@ -66,6 +66,7 @@ def test_the_first_frame(start, first):
         ({"panels": []}, "1 to 4 panels"),
         ({"panels": [cloud()] * 5}, "1 to 4 panels"),
         ({"panels": [cloud()], "frames": [""] * 401}, "at most 400 frames"),
+        ({"panels": [cloud()], "frames": ["a", "b"], "moves": ["E"]}, "2 frames need as many moves, not 1"),
         ({"panels": [cloud()], "values": {"flag": links.flag("test.plane.flag")}}, "no numbers, points or rows: flag"),
         ({"panels": [cloud(frames=3)], "frames": ["a"]}, "the layer cloud has at of shape (3, 4, 2)"),
         ({"panels": [cloud(frames=3)]}, "needs 2 dimensions"),

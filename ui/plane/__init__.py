@@ -113,6 +113,7 @@ def plane(
     key: str,
     values: Mapping[str, Setting] | None = None,
     frames: Sequence[str] = (),
+    moves: Sequence[str] = (),
     height: int = 400,
     start: int = -1,
     glide: bool = False,
@@ -124,6 +125,7 @@ def plane(
     panels   1 to 4, side by side where there is room
     values   what handles move, by the names that layers and handles use; each is a setting of ui/links.py
     frames   a text for each frame, shown top left ("step 3"); the part after " · " is drawn quieter
+    moves    a short name for what leads to each frame ("E"), written on the button that does it; none, or one a frame
     height   CSS pixels of the pictures; titles, legend and transport come on top
     start    the frame of the first paint; negative counts from the end
     glide    while playing, what lies between two frames is drawn between them, and labelled so
@@ -135,8 +137,8 @@ def plane(
     """
     values = dict(values or {})
     message = encode(
-        panels, key=key, values=values, frames=frames, height=height, start=start, glide=glide, invite=invite,
-        scene=scene, heard=_heard_so_far(key),
+        panels, key=key, values=values, frames=frames, moves=moves, height=height, start=start, glide=glide,
+        invite=invite, scene=scene, heard=_heard_so_far(key),
     )  # fmt: skip
     listen = partial(_take, key, values)
     result = _render(key=key, data=message, default={"state": None}, on_state_change=listen)
@@ -149,6 +151,7 @@ def encode(
     key: str,
     values: Mapping[str, Setting] | None = None,
     frames: Sequence[str] = (),
+    moves: Sequence[str] = (),
     height: int = 400,
     start: int = -1,
     glide: bool = False,
@@ -161,6 +164,8 @@ def encode(
         raise ValueError(f"a plane has 1 to 4 panels, not {len(panels)}")
     if len(frames) > MAX_FRAMES:
         raise ValueError(f"a plane shows at most {MAX_FRAMES} frames, not {len(frames)}")
+    if moves and len(moves) != len(frames):
+        raise ValueError(f"{len(frames)} frames need as many moves, not {len(moves)}")
     values = values or {}
     wrong = [name for name, setting in values.items() if setting.kind not in KINDS]
     if wrong:
@@ -173,6 +178,7 @@ def encode(
         | {name: t.label(f"player.{name}") for name in TRANSPORT_LABELS},
         "height": height,
         "frames": list(frames),
+        "moves": list(moves),
         "start": _first(start, len(frames)),
         "glide": glide,
         "invite": invite,

@@ -87,6 +87,7 @@ class Plane {
         show: (f, fraction) => { this.moved = true; this.show(f, fraction); },
         rest: () => this.tell(),
         describe: (f) => this.header.frames[f] ?? "",
+        move: (f) => this.header.moves[f],
       });
       this.stage.after(this.transport.bar);
       if (this.memory.speed) this.transport.setSpeed(this.memory.speed);
@@ -108,6 +109,8 @@ class Plane {
       this.views = header.panels.map((panel) => new View(this, panel));
       this.panels.replaceChildren(...this.views.map((view) => view.figure));
       this.views[0].sheet.append(this.invite);
+      this.told = null;                                                       // the new panels have not been told the frame
+      this.told = null;                                  // the words of the frame stood in a view that is gone
     }
     header.panels.forEach((panel, i) => this.views[i].describe(panel));
   }

@@ -293,7 +293,7 @@ class View {
 // A word of the legend, with a mark as it is drawn.
 function swatch(layer, theme) {
   const area = ["bars", "band", "heat", "ellipses"].includes(layer.kind) || (layer.kind === "density" && layer.show !== "curve");
-  const kind = layer.kind === "cloud" ? "dot" : area && !layer.outline ? "area" : "line";
+  const kind = layer.kind === "cloud" ? "dot" : area && !layer.outline && layer.fill !== false ? "area" : "line";
   const mark = make("i", { class: `${kind}${layer.dashed || layer.role === "exact" ? " dashed" : ""}` });
   mark.style.setProperty("--mark", theme.mark[layer.role] ?? theme.ink);
   const word = make("span", { class: layer.faint ? "word faint" : "word" }, mark, layer.label);

@@ -130,15 +130,27 @@ def importance_bound(model: VAE, x: Tensor, k: int, generator: torch.Generator, 
     total = torch.full((n,), -math.inf, device=x.device)
     block = max(1, most // n)
     for begin in range(0, k, block):
-        samples = min(block, k - begin)
-        noise = torch.randn(samples, *mean.shape, generator=generator, device=generator.device).to(mean.device)
-        z = reparameterize(mean, log_std, noise)  # (S, N, latent)
-        # log p(z) − log q(z | x): the constants of the two normals cancel
-        log_ratio = (log_std + 0.5 * (noise.square() - z.square())).sum(dim=2)  # (S, N)
-        images = x.expand(samples, *x.shape).flatten(0, 1)  # (S N, 1, 28, 28)
-        log_weight = model.log_likelihood(images, z.flatten(0, 1)).reshape(samples, n) + log_ratio
+        log_weight = _log_weights(model, x, mean, log_std, min(block, k - begin), generator)
         total = torch.logaddexp(total, log_weight.logsumexp(dim=0))
     return total - math.log(k)
+
+
+@torch.no_grad()
+def log_weights(model: VAE, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """log p(x, z) − log q(z | x) at so many draws of z from q(z | x): (samples, N)."""
+    mean, log_std = (part.float() for part in model.encode(x))  # (N, latent)
+    return _log_weights(model, x, mean, log_std, samples, generator)
+
+
+def _log_weights(
+    model: VAE, x: Tensor, mean: Tensor, log_std: Tensor, samples: int, generator: torch.Generator
+) -> Tensor:
+    noise = torch.randn(samples, *mean.shape, generator=generator, device=generator.device).to(mean.device)
+    z = reparameterize(mean, log_std, noise)  # (S, N, latent)
+    # log p(z) − log q(z | x): the constants of the two normals cancel
+    log_ratio = (log_std + 0.5 * (noise.square() - z.square())).sum(dim=2)  # (S, N)
+    images = x.expand(samples, *x.shape).flatten(0, 1)  # (S N, 1, 28, 28)
+    return model.log_likelihood(images, z.flatten(0, 1)).reshape(samples, len(x)) + log_ratio
 
 
 def binarized(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,8 +1,9 @@
 """A VAE learnt from images: its settings, its loss, its training as a run, and the finished model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +26,10 @@ from core.training import (
 from core.vae import VAE, VAEConfig, binarized, elbo
 
 MOST_BETA = 100.0
+PREVIEWS = "preview."  # what a kept VAE holds beside its weights: pictures of how it sharpened, and its loss by parts
+PARTS = "parts"
+EXAMPLES = "examples"
+MOST_PARTS = 500  # points of the two curves that are kept of a finished run
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,24 @@ class VAERun:
 
 
 @dataclass(frozen=True, eq=False)
+class Preview:
+    """What the model drew after some updates. uint8 on the CPU, 0 the paper and 255 the ink: (n, 28, 28) each."""
+
+    step: int
+    reconstructed: Tensor  # the examples, through the middle of q(z | x) and back
+    drawn: Tensor  # the mean image at draws of the prior, which are the same each time
+
+
+@dataclass(frozen=True, eq=False)
 class VAEState:
     """Where the training of a VAE stands."""
 
     training: TrainingState
     config: VAERun
     device: str  # in words
+    parts: Tensor  # (step, 2): −E_q log p(x | z) and KL of every update, nats per image; NaN where nobody noted it
+    examples: Tensor  # (n, 28, 28) uint8: images that it never learns from, one of each class
+    previews: tuple[Preview, ...]
 
     @property
     def progress(self) -> float:
@@ -86,15 +103,20 @@ class VAEState:
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on exactly; valid until the next state is asked for."""
-        return self.training.checkpoint()
+        tensors, record = self.training.checkpoint()
+        step = record["step"]
+        return tensors | {PARTS: self.parts[:step].clone()} | _packed(self.previews, step), record
 
     def result(self) -> Checkpoint:
-        """The finished model: averaged weights, and the record that is kept beside them."""
-        return finished(self.training, "vae", self.config, self.device)
+        """The finished model: averaged weights, how it came about, and the record that is kept beside them."""
+        weights, record = finished(self.training, "vae", self.config, self.device)
+        every = -(-len(self.parts) // MOST_PARTS)
+        blocks = self.parts[: len(self.parts) // every * every].reshape(-1, every, 2).mean(dim=1)
+        return weights | {PARTS: blocks, EXAMPLES: self.examples} | _packed(self.previews), record
 
 
-def negative_elbo(likelihood: str, beta: float) -> Loss:
-    """The mean of −E_q log p(x | z) + β KL over a batch, in nats for each image.
+def negative_elbo(likelihood: str, beta: float, note: Callable[[Tensor], None] | None = None) -> Loss:
+    """The mean of −E_q log p(x | z) + β KL over a batch, in nats for each image; `note` is told the two means, (2,).
 
     A Bernoulli pixel is black or white, so the images are thrown anew at every look (dynamic binarisation:
     Salakhutdinov and Murray 2008; Burda et al. 2016). A grey level under a Bernoulli would be no likelihood.
@@ -105,7 +127,10 @@ def negative_elbo(likelihood: str, beta: float) -> Loss:
         if likelihood == "bernoulli":
             x = binarized(x, generator)
         bound = elbo(model, x, generator)
-        return (beta * bound.kl.sum(dim=1) - bound.reconstruction).mean()
+        kl = bound.kl.sum(dim=1)
+        if note is not None:
+            note(torch.stack([-bound.reconstruction.mean(), kl.mean()]).detach())
+        return (beta * kl - bound.reconstruction).mean()
 
     return loss
 
@@ -118,9 +143,89 @@ def train_vae(
     in_words = describe(device)
     images = data.images(config.dataset, "train").images
     model = seeded(lambda: _begun(config.network, images), config.training.seed).to(device)
-    loss = negative_elbo(config.network.likelihood, config.beta)
+    steps, kept = config.training.steps, resume[0] if resume else {}
+    examples = examples_of(config)
+    previews = _unpacked(kept)
+    due = set(preview_steps(steps)) - {p.step for p in previews}
+    parts = torch.full((steps, 2), torch.nan, device="cpu")
+    before = kept.get(PARTS, parts[:0])
+    parts[: len(before)] = before
+    noted: list[Tensor] = []
+    loss = negative_elbo(config.network.likelihood, config.beta, noted.append)
     for state in train(model, loss, (images.to(device),), config.training, resume):
-        yield VAEState(state, config, in_words)
+        if noted:
+            parts[state.step - 1] = noted.pop()
+            noted.clear()
+        if state.step in due and state.problem is None:
+            previews = (*previews, draw_preview(state.average, state.step, examples, config.training.seed))
+        yield VAEState(state, config, in_words, parts[: state.step], examples, previews)
+
+
+def preview_steps(steps: int) -> tuple[int, ...]:
+    """After which updates a preview is drawn: 25, 50, 100, … and the last; most happens early."""
+    doubling = [25 * 2**k for k in range(20) if 25 * 2**k < steps]
+    return (*doubling, steps)
+
+
+def examples_of(config: VAERun) -> Tensor:
+    """One test image of each class, as the model sees them: (n, 28, 28) uint8; black and white for a Bernoulli."""
+    test = data.images(config.dataset, "test")
+    first = [int((test.labels == label).nonzero()[0, 0]) for label in test.labels.unique().tolist()]
+    images = test.images[first, 0]
+    return (images > 127).to(torch.uint8) * 255 if config.network.likelihood == "bernoulli" else images
+
+
+@torch.no_grad()
+def draw_preview(model: VAE, step: int, examples: Tensor, seed: int) -> Preview:
+    """The examples through the middle of q(z | x) and back, and ten draws of the prior, decoded."""
+    device = next(model.parameters()).device
+    mean, _ = model.encode(examples[:, None].to(device).float() / 255)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    z = torch.randn(10, model.config.latent, generator=generator, device="cpu").to(device)
+    return Preview(step, *(as_bytes(model.mean_image(place)) for place in (mean, z)))
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Images (N, 1, 28, 28) in [0, 1] as (N, 28, 28) uint8 on the CPU; what is not finite is paper."""
+    return (images[:, 0].nan_to_num(0.0).clamp(0, 1) * 255).round().to("cpu", torch.uint8)
+
+
+def _packed(previews: tuple[Preview, ...], last: float = float("inf")) -> dict[str, Tensor]:
+    return {
+        f"{PREVIEWS}{p.step}.{name}": getattr(p, name)
+        for p in previews
+        if p.step <= last
+        for name in ("reconstructed", "drawn")
+    }
+
+
+def _unpacked(tensors: Mapping[str, Tensor]) -> tuple[Preview, ...]:
+    steps = sorted({int(name.split(".")[1]) for name in tensors if name.startswith(PREVIEWS)})
+    return tuple(
+        Preview(step, *(tensors[f"{PREVIEWS}{step}.{name}"].to("cpu") for name in ("reconstructed", "drawn")))
+        for step in steps
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """How a kept model came about, as NumPy arrays; empty where it was made without being watched."""
+
+    losses: np.ndarray  # (L,) means over blocks of updates
+    parts: np.ndarray  # (P, 2) likewise: −E_q log p(x | z) and KL, nats per image
+    examples: np.ndarray  # (n, 28, 28) uint8
+    previews: tuple[tuple[int, np.ndarray, np.ndarray], ...]  # update, reconstructed, drawn: (n, 28, 28) uint8
+
+
+def history_of(tensors: Mapping[str, Tensor], record: dict) -> History:
+    """The history in what `VAEState.result` gave. Raises core.store.DamagedModel where it is no such thing."""
+    try:
+        previews = tuple((p.step, p.reconstructed.numpy(), p.drawn.numpy()) for p in _unpacked(tensors))
+        parts = tensors[PARTS].numpy() if PARTS in tensors else np.zeros((0, 2), np.float32)
+        examples = tensors[EXAMPLES].numpy() if EXAMPLES in tensors else np.zeros((0, 28, 28), np.uint8)
+        return History(np.array(record["losses"], np.float32), parts, examples, previews)
+    except BAD_RECORD as error:
+        raise DamagedModel("This file holds no history of a VAE that this version can read.") from error
 
 
 def _begun(config: VAEConfig, images: Tensor) -> VAE:
@@ -137,7 +242,8 @@ def restore_vae(weights: dict[str, Tensor], record: dict, device: torch.device |
     """A kept VAE in evaluation mode. Raises core.store.DamagedModel where weights and record disagree."""
     try:
         config = VAERun.from_record(record["config"]).network
-        return restored(lambda: VAE(config), weights, device or pick())
+        own = {name: value for name, value in weights.items() if not name.startswith((PREVIEWS, PARTS, EXAMPLES))}
+        return restored(lambda: VAE(config), own, device or pick())
     except BAD_RECORD as error:
         if out_of_memory(error):
             raise

@@ -19,6 +19,8 @@ from core.diffusion.learned import train_diffusion
 from core.kept import KEPT
 from core.store import ModelStore, StoreFull
 from core.training import TrainingConfig
+from core.vae import VAEConfig
+from core.vae_learned import VAERun
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["diffusion", "--dataset", "moons", "--epochs", "0.6", "--batch-size", "32", "--device", "cpu"]  # 60 updates
@@ -65,6 +67,18 @@ def test_every_setting_of_the_training_is_an_option():
     assert a.settings == {**expected, "batch_size": 9}
     assert train.arguments(["diffusion"]).settings == {} and train.arguments(["diffusion"]).dataset == "mnist"
     assert train.diffusion_config("rings", 1, **a.settings).training == TrainingConfig(100, **a.settings)
+
+
+def test_the_settings_of_a_vae_reach_its_config_and_no_other_kind():
+    line = "vae --dataset mnist --epochs 2 --latent 3 --hidden 20,10 --likelihood gaussian --std 0.5 --body mlp"
+    a = train.arguments([*line.split(), "--activation", "tanh", "--beta", "4", "--batch-size", "200"])
+    config = train.vae_config(a.dataset, a.epochs, **a.settings)
+    assert config.network == VAEConfig(3, (20, 10), "gaussian", 0.5, "mlp", "tanh") and config.beta == 4
+    assert (config.training.steps, config.training.batch_size) == (600, 200)
+    assert train.vae_config("mnist", 1) == VAERun("mnist", TrainingConfig(600, 100, 1e-3, beta2=0.999))
+    for wrong in (["diffusion", "--latent", "3"], ["classifier", "--beta", "1"], ["vae", "--hidden", "many"]):
+        with pytest.raises(SystemExit):
+            train.arguments(wrong)
 
 
 @pytest.mark.parametrize(

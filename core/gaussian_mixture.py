@@ -76,7 +76,7 @@ class GaussianMixture:
         return self.sample_with_components(n, generator=generator)[1]
 
     def sample_with_components(self, n: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Both throws of each draw: the components that were chosen, (n,) int64, and the points, (n, D); see `sample`."""
+        """Both throws of each draw: the chosen components, (n,) int64, and the points, (n, D); see `sample`."""
         device = generator.device
         k = torch.multinomial(self.weights.to(device), n, replacement=True, generator=generator).cpu()  # (n,)
         z = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64, device=device).cpu()  # (n, D)

@@ -111,15 +111,18 @@ const ICONS = {
 
 // Reset, back, play or pause, forward, scrub, speed: the same bar under everything that moves.
 // show(frame, fraction) draws, fraction > 0 only between two frames while playing; rest(playing) tells that it stands.
+// move(frame): a short name of what leads to a frame, written on the button that does it.
 class Transport {
-  constructor({ root, labels, show, rest, describe }) {
-    Object.assign(this, { root, show, rest, describe, count: 1, frame: 0, playing: false, speed: 1 });
+  constructor({ root, labels, show, rest, describe, move = () => "" }) {
+    Object.assign(this, { root, show, rest, describe, move, count: 1, frame: 0, playing: false, speed: 1 });
     const button = (name) => {
       const made = make("button", { type: "button", class: `button ${name}`, "data-do": name }, icon(ICONS[name]));
       made.addEventListener("click", () => this.act(name));
       return made;
     };
     this.buttons = Object.fromEntries(["reset", "back", "play", "forward"].map((name) => [name, button(name)]));
+    this.next = make("span", { class: "move" });
+    this.buttons.forward.prepend(this.next);
     this.scrub = make("input", { type: "range", class: "scrub", min: 0, max: 0, step: 1, value: 0 });
     this.scrub.addEventListener("input", () => { this.stop(); this.go(Number(this.scrub.value)); });
     this.scrub.addEventListener("change", () => this.settle(0));
@@ -234,6 +237,9 @@ class Transport {
     this.buttons.reset.disabled = this.buttons.back.disabled = frame === 0;
     this.buttons.forward.disabled = frame >= count - 1;
     this.buttons.play.disabled = count < 2;
+    const ends = frame >= count - 1, next = this.move(ends ? frame : frame + 1) ?? "";
+    this.next.textContent = next;
+    this.name(this.buttons.forward, next && !ends ? `${this.labels.forward}: ${next}` : this.labels.forward);
     const at = root.getRootNode().activeElement;                          // a disabled button would swallow the keys
     if (at?.disabled && this.bar.contains(at)) scrub.focus({ preventScroll: true });
     if (root.dataset.playing !== String(this.playing)) {

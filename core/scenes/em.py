@@ -42,7 +42,8 @@ class HalfSteps(Scene):
 
     Arrays: x (N, 2); a frame for each state, F of them: iteration, phase (an index of PHASES), weights (F, K), means
     (F, K, 2), covs (F, K, 2, 2), shares (F, N, K) (even before the first E), log_likelihood, lower_bound (NaN at the
-    start), floored (whether the floor holds a component up), in nats per point; states: how many there were;
+    start), floored (whether the floor holds a component up), in nats per point; likelihood_before and bound_before,
+    those of the state just before it, shown or not (NaN where there is none); states: how many there were;
     problem and troubled: what EM says about its last state; book: what the book would print at the start.
     Where EM cannot begin there is only x and `refused`, the reason.
     """
@@ -78,10 +79,12 @@ class HalfSteps(Scene):
         except ValueError:  # a mixture refuses means that are not finite
             return {"x": x.numpy().astype(np.float32), "refused": np.array("not_finite")}
         count = len(every[0].mixture.weights)
-        states = [every[i] for i in _chosen(len(every), BUDGET // (4 * count * len(x)))]
+        chosen = _chosen(len(every), BUDGET // (4 * count * len(x)))
+        states = [every[i] for i in chosen]
         even = torch.full((len(x), count), 1 / count)
         shares = torch.stack([even if s.responsibilities is None else s.responsibilities for s in states])
-        bounds = [np.nan if s.lower_bound is None else s.lower_bound for s in states]
+        likelihoods = np.array([s.log_likelihood for s in every])
+        bounds = np.array([np.nan if s.lower_bound is None else s.lower_bound for s in every])
         return {
             "x": x.numpy().astype(np.float32),
             "iteration": np.array([s.iteration for s in states]),
@@ -90,8 +93,10 @@ class HalfSteps(Scene):
             "means": torch.stack([s.mixture.means for s in states]).numpy(),
             "covs": torch.stack([s.mixture.covs for s in states]).numpy(),
             "shares": shares.numpy().astype(np.float32),
-            "log_likelihood": np.array([s.log_likelihood for s in states]),
-            "lower_bound": np.array(bounds),
+            "log_likelihood": likelihoods[chosen],
+            "lower_bound": bounds[chosen],
+            "likelihood_before": np.append(np.nan, likelihoods[:-1])[chosen],
+            "bound_before": np.append(np.nan, bounds[:-1])[chosen],
             "floored": np.array([bool(s.floored) for s in states]),
             "states": np.array(len(every)),
             "problem": np.array(every[-1].problem or ""),
@@ -191,6 +196,9 @@ class Bound(Scene):
 RANGES = {"mean": (30.0, 110.0), "std": (0.5, 40.0), "weight": (0.005, 0.995)}  # of the parameter that moves
 
 
+TO_THE_END = {"tolerance": 1e-6, "max_iterations": 250}  # looser, runs that stop on a slope would look like more ends
+
+
 @dataclass(frozen=True)
 class ManyStarts(Scene):
     """EM from many starts of one kind. Arrays: x (N, 2); for each of R runs: log_likelihood at its end (nats per
@@ -212,7 +220,7 @@ class ManyStarts(Scene):
         x, generator = table(self.data), torch.Generator().manual_seed(self.seed)
         kind = STARTS[self.kind]
         fits = list(
-            em_starts.many_starts(x, self.components, kind, count=self.count, generator=generator, tolerance=1e-5)
+            em_starts.many_starts(x, self.components, kind, count=self.count, generator=generator, **TO_THE_END)
         )
         return {"x": x.numpy().astype(np.float32)} | runs(fits)
 
@@ -232,7 +240,7 @@ class OwnStart(Scene):
         x = table(self.data)
         try:
             begin = em_starts.by_hand(x, torch.tensor(self.means, dtype=torch.float64).reshape(-1, 2))
-            return {"x": x.numpy().astype(np.float32)} | runs([em_starts.fit(x, begin, tolerance=1e-5)])
+            return {"x": x.numpy().astype(np.float32)} | runs([em_starts.fit(x, begin, **TO_THE_END)])
         except em.EMError as error:
             return {"x": x.numpy().astype(np.float32), "refused": np.array(error.reason)}
         except ValueError:  # no means, or means that are not finite

@@ -142,9 +142,21 @@ class ShrinkScene(Scene):
         }
 
 
+FRAMES = 40  # of a run of EM: so many at its beginning, in its middle and at its end
+MOST_ITERATIONS = 1000
+
+
+def _frames(count: int) -> list[int]:
+    """Which of `count` states are shown, in order: all at the beginning and the end, some of a long middle."""
+    first, middle = range(min(count, FRAMES)), np.linspace(0, count - 1, FRAMES).astype(int)
+    return sorted({*first, *middle.tolist(), *range(max(count - FRAMES, 0), count)})
+
+
 @dataclass(frozen=True)
 class CollapseScene(Scene):
-    """EM from the mixture of `ShrinkScene`, a frame an iteration, with a floor (minutes²) under every variance or none.
+    """EM from the mixture of `ShrinkScene`, with a floor (minutes²) under every variance or none.
+
+    A frame an iteration, of a long run wider apart in its middle.
 
     ended: "collapsed", "floored" (the floor holds a component at the end) or "settled"; at: the iteration of the
     collapse or from which on the floor holds; which: the component.
@@ -164,13 +176,13 @@ class CollapseScene(Scene):
         states = [
             state
             for state in expectation_maximization(
-                x, start, max_iterations=200, tolerance=1e-9, covariance_floor=self.floor
+                x, start, max_iterations=MOST_ITERATIONS, tolerance=1e-9, covariance_floor=self.floor
             )
             if state.phase != "E"
         ]
         end = states[-1]
         good = [state for state in states if state.problem != "collapsed"]
-        kept = [good[i] for i in sorted({*range(min(len(good), 60)), len(good) - 1})]
+        kept = [good[i] for i in _frames(len(good))]
         held = [state for state in good if state.floored]
         floored = bool(end.floored) and end.problem != "collapsed"
         ended = "collapsed" if end.problem == "collapsed" else "floored" if floored else "settled"

@@ -25,7 +25,7 @@ class FitScene(Scene):
     std: float = 2.2
 
     def compute(self) -> Mapping[str, np.ndarray]:
-        """density (n,) at each point; their product, ℓ now and at the top, and where the top is (NaN without points).
+        """density (n,) at each point, its logarithm, their product; ℓ now, at the top, and where that is (NaN if none).
 
         best_log_likelihood is ∞ where all points are the same: then there is no top.
         """
@@ -34,7 +34,10 @@ class FitScene(Scene):
         from core import likelihood, normal
 
         x = torch.tensor(self.points, dtype=torch.float64, device="cpu")
-        found = {"density": normal.prob(x, self.mean, self.std)}
+        found = {
+            "density": normal.prob(x, self.mean, self.std),
+            "log_density": normal.log_prob(x, self.mean, self.std),
+        }
         if not self.points:
             best = dict.fromkeys(("best_mean", "best_std", "best_log_likelihood"), np.nan)
             return {**found, "likelihood": np.float64(1), "log_likelihood": np.float64(0), **best}

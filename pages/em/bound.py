@@ -105,6 +105,7 @@ def _picture(a: dict[str, np.ndarray], parameter: str) -> int:
         key=f"{ID}.plane",
         values={"start": STARTS[parameter]},
         frames=[_moment(i, p) for i, p in zip(a["iteration"], a["phase"], strict=True)],
+        moves=[PHASES[p] for p in a["phase"]],
         height=330,
         start=FIRST_FRAME,
         glide=True,
@@ -122,12 +123,12 @@ def _sentence(a: dict[str, np.ndarray], parameter: str, frame: int) -> None:
     numbers = {"name": name, "value": _short(value[frame]), "log_likelihood": common.nats(likelihood[frame])}
     if phase == "M":
         del numbers["log_likelihood"]
-        numbers |= {
-            "before": _short(value[frame - 1]),
-            "risen": common.gap(likelihood[frame] - likelihood[frame - 1]),
-            "bound": common.gap(bound[frame] - bound[frame - 1]),
-            "gap": common.gap(likelihood[frame] - bound[frame]),
-        }
+        risen, rose, opened = common.together(
+            likelihood[frame] - likelihood[frame - 1],
+            bound[frame] - bound[frame - 1],
+            likelihood[frame] - bound[frame],
+        )
+        numbers |= {"before": _short(value[frame - 1]), "risen": risen, "bound": rose, "gap": opened}
     text.prose(t.words(f"{ID}.caption.{phase.lower()}", **numbers))
     end = {"end": _short(value[-1]), "best": _short(float(a["best"])), "iterations": int(a["iteration"][-1])}
     text.prose(t.words(f"{ID}.caption.end", name=name, **end), small=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,11 +13,13 @@ from core import scene
 from ui import links, text
 from ui.plane import Axis
 
+ROUNDING = 1e-13  # nats per point: a gap below it is none
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PROPER = ("faithful", "bodies", "blobs", "moons")
 DATA = (*PROPER, "own")
 # low and high of the two axes of each data set
 BOXES = {
-    "faithful": ((-0.8, 6.2), (38.0, 106.0)),
+    "faithful": ((-0.8, 6.2), (38.0, 118.0)),
     "bodies": ((142.0, 204.0), (36.0, 122.0)),
     "blobs": ((-2.4, 2.4), (-2.4, 2.4)),
     "moons": ((-2.4, 2.4), (-2.4, 2.4)),
@@ -80,8 +83,35 @@ def nats(value: float, places: int = 4) -> str:
 
 
 def gap(value: float) -> str:
-    """A gap for a sentence: 0 where only rounding is left of it."""
-    return "0" if abs(value) < 1e-13 else text.number(value, 3)
+    """A gap for a sentence: 0 where only rounding is left of it, small ones as 2.57 × 10⁻⁶."""
+    if abs(value) < ROUNDING:
+        return "0"
+    if abs(value) >= 1e-4:
+        return text.number(value, 3)
+    power = math.floor(math.log10(abs(value)))
+    return _scaled(value, power, 2)
+
+
+def together(*values: float) -> tuple[str, ...]:
+    """Numbers of one sum, to the same decimals, so that it can be checked; three digits of the smallest."""
+    sizes = [abs(value) for value in values if abs(value) >= ROUNDING]
+    if not sizes:
+        return ("0",) * len(values)
+    first, last = (math.floor(math.log10(size)) for size in (max(sizes), min(sizes)))
+    power = first if first < -3 else 0
+    places = min(max(2, power - last + 2), 6)
+    said = []
+    for value in values:
+        lost = abs(value) < ROUNDING or round(value / 10.0**power, places) == 0
+        said.append(gap(value) if lost else _scaled(value, power, places))
+    return tuple(said)
+
+
+def _scaled(value: float, power: int, places: int) -> str:
+    mantissa = f"{value / 10.0**power:.{places}f}".replace("-", "−")
+    if not power:
+        return mantissa
+    return f"{mantissa}\u202f×\u202f10{str(power).translate(RAISED)}"  # no line may end inside
 
 
 def names(components: np.ndarray) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import streamlit as st
 
 from core import scene
 from core.scenes.em import PHASES, Generated, HalfSteps
-from pages.em import common
+from pages.em import close_up, common
 from ui import chapter, controls, links, text
 from ui.plane import COMPONENTS, Axis, Bars, Cloud, Curve, Dot, Editor, Ellipses, Panel, Words, plane
 
@@ -22,6 +24,7 @@ FLOOR = links.choice(f"{ID}.floor", "1e-6", ("0", "1e-6", "0.05"))
 ZOOM = links.flag(f"{ID}.zoom", False)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=9999)
 DRAW = links.whole(f"{ID}.draw", 0, low=0, high=9999)
+MOMENT = links.whole(f"{ID}.moment", 10, low=0, high=400)  # by default after the M of the fifth iteration
 MEANS = tuple(
     tuple(links.real(f"{ID}.{axis}{k + 1}", UNSET, low=UNSET, high=220.0, step=0.01) for axis in "xy") for k in range(8)
 )
@@ -35,8 +38,21 @@ OWN = links.points(
     high=3.0,
     most=60,
 )  # fmt: skip
-SETTINGS = (DATA, START, K, ITERATIONS, TOLERANCE, FLOOR, ZOOM, SEED, DRAW, OWN, *(s for pair in MEANS for s in pair))
-FIRST_FRAME = 10  # after the M of the fifth iteration: the curves have risen and the gap is open
+SETTINGS = (
+    DATA,
+    START,
+    K,
+    ITERATIONS,
+    TOLERANCE,
+    FLOOR,
+    ZOOM,
+    SEED,
+    DRAW,
+    MOMENT,
+    OWN,
+    *(s for pair in MEANS for s in pair),
+)
+MOST_LETTERS = 24
 
 
 @st.fragment
@@ -49,16 +65,18 @@ def draw(page: chapter.Chapter) -> None:
             shown = common.Shown(HalfSteps(), scene.shown(HalfSteps()), shown.refused)
         frame = _picture(shown, wanted)
         _sentences(shown, wanted, frame)
+        begin = {MOMENT: MOMENT.default}
         controls.presets(
             ID,
             {
-                "book": {DATA: "faithful", START: "book", K: 2, TOLERANCE: "1e-4", ITERATIONS: 100},
+                "book": {DATA: "faithful", START: "book", K: 2, TOLERANCE: "1e-4", ITERATIONS: 100} | begin,
                 "long": {DATA: "faithful", START: "own", K: 2, TOLERANCE: "0", ITERATIONS: 100}
+                | begin
                 | {MEANS[0][0]: 3.0, MEANS[0][1]: 70.0, MEANS[1][0]: 3.2, MEANS[1][1]: 70.0},
-                "four": {DATA: "faithful", START: "kmeans", K: 4, TOLERANCE: "1e-4", SEED: 0},
+                "four": {DATA: "faithful", START: "kmeans", K: 4, TOLERANCE: "1e-4", SEED: 0} | begin,
                 "twins": {DATA: "faithful", START: "own", K: 2, TOLERANCE: "1e-4"}
                 | {setting: value for pair in MEANS[:2] for setting, value in zip(pair, (3.0, 70.0), strict=True)},
-                "collapse": {DATA: "own", START: "random", K: 5, FLOOR: "0", SEED: 0, OWN: OWN.default},
+                "collapse": {DATA: "own", START: "random", K: 5, FLOOR: "0", SEED: 0, OWN: OWN.default} | begin,
             },
         )
         _generated(shown, frame)
@@ -77,8 +95,8 @@ def _controls() -> HalfSteps:
         start = controls.select(START, choices=kinds)
         with st.container(width=170):
             count = controls.slider(K)
-        controls.toggle(ZOOM)
         with st.popover(t.label("control.more"), icon=":material/tune:"):
+            controls.toggle(ZOOM)
             iterations = controls.slider(ITERATIONS)
             tolerance = controls.select(TOLERANCE)
             floor = controls.select(FLOOR)
@@ -107,7 +125,6 @@ def _picture(shown: common.Shown, wanted: HalfSteps) -> int:
     t, a, history = text.current(), shown.arrays, shown.scene
     half = 2 * a["iteration"] - (a["phase"] == 1)  # how many half steps were made
     likelihood, bound = a["log_likelihood"], a["lower_bound"]
-    opened = np.where(a["phase"] == 2, np.maximum(likelihood - bound, 0), np.nan)
     x, y = common.axes(history.data)
     handles = []
     if wanted.start == "own":
@@ -138,7 +155,9 @@ def _picture(shown: common.Shown, wanted: HalfSteps) -> int:
     below = []
     if likelihood[0] < low and not zoomed:  # the first rise is too large for the picture: its foot is named
         foot = f"↓ {common.nats(likelihood[0], 3)}"
-        below = [Words(name="below", x=max(2.0, last) * 0.02 + 2.2, y=low + 0.03 * (high - low), text=foot)]
+        below = [Words(name="below", x=max(2.0, last) * 0.02 + 2.2, y=low + 0.13 * (high - low), text=foot)]
+    nothing = np.full(len(half), np.nan)
+    first, opened = _first_moment()
     state = plane(
         [
             Panel(
@@ -164,6 +183,11 @@ def _picture(shown: common.Shown, wanted: HalfSteps) -> int:
                 layers=[
                     Curve(name="whole", x=half, y=likelihood, faint=True),
                     Curve(name="whole_bound", x=half, y=bound, role="latent", dashed=True, faint=True),
+                    Curve(
+                        name="gaps", x=np.stack([half, half, nothing], axis=1).ravel(), role="condition",
+                        faint=len(half) > 2 * MOST_LETTERS,  # close together they would hide the curves
+                        y=np.stack([bound, likelihood, nothing], axis=1).ravel(),
+                    ),
                     Curve(name="log_likelihood", x=half, y=likelihood, grow=True, label=t.words("em.log_likelihood")),
                     Curve(
                         name="lower_bound", x=half, y=bound, role="latent", grow=True, dashed=True,
@@ -174,33 +198,52 @@ def _picture(shown: common.Shown, wanted: HalfSteps) -> int:
                         role="condition", label=t.words("em.gap"),
                     ),
                     *below,
+                    *_letters(half, a["phase"], steps.low, low + 0.045 * (high - low)),
                 ],
                 note=[_numbers(*both) for both in zip(likelihood, bound, strict=True)],
                 seek=True,
             ),
-            Panel(
-                name="gaps",
-                title=t.words(f"{ID}.panel.gaps"),
-                x=steps,
-                y=Axis(t.words("em.axis.gap"), *_decades(opened), log=True),
-                layers=[
-                    Curve(name="all_gaps", x=half, y=opened, role="condition", faint=True, points=True),
-                    Curve(name="gaps", x=half, y=opened, role="condition", grow=True, points=True),
-                ],
-                seek=True,
-                weight=0.7,
-            ),
+            close_up.panel(a, weight=0.9),
         ],
         key=f"{ID}.plane",
         values=values,
-        frames=[_moment(i, p) for i, p in zip(a["iteration"], a["phase"], strict=True)],
+        frames=_moments(a),
+        moves=[PHASES[p] for p in a["phase"]],
         height=296,
-        start=min(FIRST_FRAME, len(half) - 1),
+        start=min(first, len(half) - 1),
         glide=True,
         invite=t.words(f"{ID}.invite"),
-        scene=f"{history.data} {history.start} {history.components} {history.seed}",
+        scene=f"{history.data} {history.start} {history.components} {history.seed} {opened}",
     )  # fmt: skip
-    return min(state.frame, len(half) - 1)
+    frame = min(state.frame, len(half) - 1)
+    if frame != min(links.value(MOMENT), len(half) - 1):
+        links.put(MOMENT, frame)  # so that a link leads to this moment
+    return frame
+
+
+def _first_moment() -> tuple[int, int]:
+    """Where the plane begins, and how often a link, a preset or a reset has said so.
+
+    What a person clicks is not told back: the message would be sent anew after every half step.
+    """
+    version, held = links.version(MOMENT), st.session_state.get(f"{ID}.first")
+    if held is None or held[1] != version:
+        held = st.session_state[f"{ID}.first"] = (int(links.value(MOMENT)), version)
+    return held
+
+
+def _letters(half: np.ndarray, phase: np.ndarray, first: float, y: float) -> list[Words]:
+    """E and M under the stretch of the curves that each of them draws, where there is room for all."""
+    shown = np.flatnonzero((half - 1 >= first) & (half > 0))
+    if len(shown) > MOST_LETTERS:
+        return []
+    roles = {1: "latent", 2: "model"}
+    return [
+        Words(
+            name=f"letter{i}", role=roles[phase[i]], x=float(half[i]) - 0.5, y=y, text=PHASES[phase[i]], align="center"
+        )
+        for i in shown
+    ]
 
 
 def _sentences(shown: common.Shown, wanted: HalfSteps, frame: int) -> None:
@@ -215,17 +258,16 @@ def _sentences(shown: common.Shown, wanted: HalfSteps, frame: int) -> None:
     elif phase == "E" and frame == 1:
         said = t.words(f"{ID}.caption.first", **now)
     elif phase == "E":
-        closed = bound[frame] - bound[frame - 1]
+        closed = bound[frame] - a["bound_before"][frame]
         said = t.words(f"{ID}.caption.e", closed=common.gap(closed), iteration=a["iteration"][frame], **now)
     else:
-        said = t.words(
-            f"{ID}.caption.m",
-            iteration=a["iteration"][frame],
-            risen=common.gap(likelihood[frame] - likelihood[frame - 1]),
-            bound=common.gap(bound[frame] - bound[frame - 1]),
-            gap=common.gap(likelihood[frame] - bound[frame]),
-            **now,
+        risen, rose, opened = common.together(
+            likelihood[frame] - a["likelihood_before"][frame],
+            bound[frame] - a["bound_before"][frame],
+            likelihood[frame] - bound[frame],
         )
+        numbers = {"iteration": a["iteration"][frame], "risen": risen, "bound": rose, "gap": opened}
+        said = t.words(f"{ID}.caption.m", **numbers, **now)
     text.prose(said)
     problem = str(a["problem"])
     if problem and not shown.refused:
@@ -309,6 +351,14 @@ def _moment(iteration: int, phase: int) -> str:
     return t.words(f"{ID}.moment.{name}", i=int(iteration)) if name != "start" else t.words(f"{ID}.moment.start")
 
 
+def _moments(a: Mapping[str, np.ndarray]) -> list[str]:
+    """The text of each frame; after the last half step nothing comes next."""
+    said = [_moment(i, p) for i, p in zip(a["iteration"], a["phase"], strict=True)]
+    if len(said) > 1:
+        said[-1] = f"{said[-1].partition(' · ')[0]} · {text.current().words(f'{ID}.moment.end')}"
+    return said
+
+
 def _weights(weights: np.ndarray) -> str:
     return ", ".join(f"{w:.2f}" for w in weights)
 
@@ -318,20 +368,12 @@ def _numbers(likelihood: float, bound: float) -> str:
     said = {"log_likelihood": common.nats(likelihood, 3)}
     if np.isnan(bound):
         return t.words(f"{ID}.note.start", **said)
-    return t.words(f"{ID}.note.both", bound=common.nats(bound, 3), gap=common.gap(likelihood - bound), **said)
+    return t.words(f"{ID}.note.both", bound=common.nats(bound, 3), **said)
 
 
 def _window(likelihood: np.ndarray, bound: np.ndarray) -> tuple[float, float]:
     """The ends of an axis on which these moments of both curves are to be seen."""
     values = np.concatenate([likelihood, bound[np.isfinite(bound)]])
     low, top = float(values.min()), float(values.max())
-    room = max(top - low, 1e-6)
+    room = max(top - low, 0.01)  # closer together, all ticks would read the same
     return low - 0.08 * room, top + 0.2 * room
-
-
-def _decades(opened: np.ndarray) -> tuple[float, float]:
-    """Whole powers of ten around the gaps that are more than rounding."""
-    seen = opened[opened > 1e-15]
-    if not seen.size:
-        return 1e-6, 1.0
-    return float(10 ** np.floor(np.log10(seen.min()))), float(10 ** np.ceil(np.log10(seen.max()) + 1e-9))

@@ -25,7 +25,8 @@ def draw(page: chapter.Chapter) -> None:
         t = text.current()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             data = controls.select(DATA)
-            seed = controls.seed(SEED)
+            with st.container(width=300):
+                seed = controls.seed(SEED)
         with st.spinner(t.words(f"{ID}.waiting")):
             a = scene.shown(HowMany(data, int(seed)))
         _picture(a, data)

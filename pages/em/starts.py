@@ -44,8 +44,10 @@ def draw(page: chapter.Chapter) -> None:
                 "random": {DATA: "faithful", K: 3, KIND: "random", RUNS: 40, SEED: 0, MEANS: ()},
                 "spread": {DATA: "faithful", K: 3, KIND: "kmeans", RUNS: 40, SEED: 0, MEANS: ()},
                 "many": {DATA: "blobs", K: 6, KIND: "random", RUNS: 40, SEED: 0, MEANS: ()},
-                "own": {DATA: "faithful", MEANS: ((1.0, 95.0), (5.0, 45.0), (3.0, 70.0))},
-                "twins": {DATA: "faithful", MEANS: ((3.0, 70.0), (3.0, 70.0))},
+                "own": {DATA: "faithful", K: 3, KIND: "random", RUNS: 40, SEED: 0}
+                | {MEANS: ((4.0, 60.0), (4.5, 80.0), (2.0, 80.0))},
+                "twins": {DATA: "faithful", K: 2, KIND: "random", RUNS: 40, SEED: 0}
+                | {MEANS: ((3.0, 70.0), (3.0, 70.0))},
             },
         )
 
@@ -212,7 +214,9 @@ def _sentences(
         return
     reached, count = float(own["log_likelihood"][0]), own["paths"].shape[2]
     if own["twins"][0]:
-        common.trouble(ID, "twins", {MEANS: ()}, components="")
+        placed = own["paths"][0][0]  # (K, 2)
+        same = (placed[:, None] == placed[None]).all(axis=2).sum(axis=1) > 1
+        common.trouble(ID, "twins", {MEANS: ()}, components=common.names(np.flatnonzero(same)))
     elif own["collapsed"][0]:
         text.prose(t.words(f"{ID}.own.collapsed", k=count, reached=common.nats(reached)))
     elif count != many.components or not sound.any():

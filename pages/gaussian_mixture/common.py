@@ -19,6 +19,7 @@ MOST = 8
 RADII = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)  # the lowest band of a mixture's density: a ninetieth of its highest value
 COLUMNS = ((0.01, 1.0), (-6.0, 6.0), (-4.0, 4.0), (0.15, 3.0), (0.15, 3.0), (-0.98, 0.98))
 SHAPES = "●■▲◆▼✚⬢⬟"  # as a cloud draws them, component by component
+ALMOST = 1 - 1e-12
 FRESH = ((0, 0), (-4, -2), (4, 2), (-4, 2), (4, -2), (0, 3), (0, -3), (-5, 0), (5, 0))  # where a new one may go
 
 ONE_PEAK = ((0.5, -0.9, 0.0, 1.0, 1.0, 0.0), (0.5, 0.9, 0.0, 1.0, 1.0, 0.0))
@@ -110,7 +111,7 @@ def from_log(log_value: float, digits: int = 3) -> str:
     if round(factor, digits - 1) >= 10:
         factor, power = factor / 10, power + 1
     raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{factor:.{digits - 1}f} × 10{raised}"
+    return f"{factor:.{digits - 1}f}\u00a0×\u00a010{raised}"  # no line end tears it apart
 
 
 def percent(share: float) -> str:
@@ -123,10 +124,19 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
+def responsibility(log_share: float, count: int) -> str:
+    """A responsibility, from its logarithm, as a percentage: one of several is never quite nothing or all."""
+    if count == 1:
+        return "100%"
+    if log_share < math.log(0.001):
+        return f"{from_log(log_share + math.log(100), 2)}%"
+    return percent(min(math.exp(log_share), ALMOST))
+
+
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    """A small table, its words coloured."""
+    """A small table, its words coloured. Numbers may break: a narrow screen has no room for whole ones."""
     lines = ["| " + " | ".join(head) + " |", "|" + " :-- |" + " --: |" * (len(head) - 1)]
-    text.prose("\n".join(lines + ["| " + " | ".join(row) + " |" for row in body]))
+    text.prose("\n".join(lines + ["| " + " | ".join(row) + " |" for row in body]).replace("\u00a0", " "))
 
 
 def nothing(experiment: str) -> None:

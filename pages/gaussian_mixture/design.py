@@ -9,11 +9,12 @@ from core import scene
 from core.scenes import gaussian_mixture as scenes
 from pages.gaussian_mixture import common
 from ui import chapter, controls, links, text
-from ui.plane import Cloud, Components, Density, Mixture, Panel, plane
+from ui.plane import Arrows, Cloud, Components, Density, Mixture, Panel, plane
 
 ID = "gaussian_mixture.design"
 PARTS = common.rows(f"{ID}.parts")
 CHOSEN = links.choice(f"{ID}.chosen", 1, tuple(range(1, common.MOST + 1)))
+AWAY = (0.3, -0.3)  # of the tip of a peak's arrow, in the units of the plane
 FIELDS = ("weight", "mean_x", "mean_y", "std_x", "std_y", "correlation")
 
 
@@ -30,6 +31,9 @@ def draw(page: chapter.Chapter) -> None:
         layers = [Density(name="density", model=density, show="contours", radii=common.RADII)]
         if len(peaks):
             layers.append(Cloud(name="peaks", role="exact", at=peaks, size=4, label=t.words(f"{ID}.peaks")))
+            # a peak often lies under a component's handle: from the corner where no handle is, an arrow shows it
+            away = np.full(peaks.shape, AWAY)
+            layers.append(Arrows(name="here", role="exact", at=peaks + 2.6 * away, by=-1.6 * away, longest=None))
         plane(
             [
                 Panel(

@@ -83,8 +83,8 @@ def _say(normals: int) -> None:
         [
             t.words(f"{ID}.fit.{n}"),
             "<br>".join(_parameters(fit, k, n == 2) for k in range(n)),
-            text.number(float(fit["log_likelihood"]), 6),
-            text.number(float(fit["log_likelihood"]) / len(fit["points"]), 4),
+            _nats(float(fit["log_likelihood"]), 2),
+            _nats(float(fit["log_likelihood"]) / len(fit["points"]), 3),
         ]
         for n, fit in enumerate(fits, start=1)
     ]
@@ -103,6 +103,11 @@ def _say(normals: int) -> None:
             n=n,
         )
     )
+
+
+def _nats(value: float, digits: int) -> str:
+    """A log-likelihood; as many decimals in every row of a column."""
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def _parameters(fit: dict[str, np.ndarray], k: int, colour: bool) -> str:

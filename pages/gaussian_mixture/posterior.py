@@ -51,7 +51,7 @@ def draw(page: chapter.Chapter) -> None:
             ID,
             {
                 "between": {WORLD: "plane", PARTS: PARTS.default, X: -0.7, Y: 0.2},
-                "far": {WORLD: "plane", PARTS: PARTS.default, X: 8.0, Y: 7.0},
+                "far": {WORLD: "plane", PARTS: PARTS.default, X: 9.0, Y: 5.0},
                 "around": {WORLD: "plane", PARTS: common.NARROW_AND_WIDE, X: -6.0, Y: 0.0},
                 "geyser": {WORLD: "geyser", ERUPTION: 3.0, WAITING: 66.0},
             },
@@ -102,7 +102,7 @@ def _show(shown: dict, asked: dict, box: scenes.Box, geyser: bool, across: links
                 x=Axis(t.words("gaussian_mixture.sampling.axis.component"), 0.4, count + 0.6, shown=False),
                 y=Axis(t.words(f"{ID}.axis.probability"), 0.0, 1.15),
                 layers=common.bars(shares, prior, 1.15, t.words(f"{ID}.prior")),
-                note="  ".join(f"{common.SHAPES[k]} {common.percent(float(shares[k]))}" for k in largest),
+                note="  ".join(f"{common.SHAPES[k]}\u00a0{_brief(float(shares[k]))}" for k in largest),
                 weight=0.8,
             ),
         ],
@@ -121,9 +121,20 @@ def _rows(shown: dict) -> list[list[float]]:
     return np.column_stack([shown["weights"], shown["means"], stds, correlation]).tolist()
 
 
+def _brief(share: float) -> str:
+    """A responsibility above the bars, where there is little room; the table has its digits."""
+    return "< 0.1%" if share < 0.001 else "> 99.9%" if share > 0.999 else f"{100 * share:.1f}%"
+
+
+def _shares(asked: dict) -> list[str]:
+    """Each component's responsibility in words."""
+    logs = asked["log_joint"] - asked["log_density"]
+    return [common.responsibility(float(value), len(logs)) for value in logs]
+
+
 def _say(shown: dict, asked: dict) -> None:
     """Prior × likelihood for each component, their sum, and the shares of it."""
-    t = text.current()
+    t, shares = text.current(), _shares(asked)
     head = [t.words(f"{ID}.table.{part}") for part in ("component", "prior", "likelihood", "product", "responsibility")]
     body = [
         [
@@ -131,7 +142,7 @@ def _say(shown: dict, asked: dict) -> None:
             f"{asked['weights'][k]:.3f}",
             common.from_log(float(asked["log_likelihood"][k])),
             common.from_log(float(asked["log_joint"][k])),
-            f"**{common.percent(float(asked['responsibilities'][k]))}**",
+            f"**{shares[k]}**",
         ]
         for k in range(len(asked["weights"]))
     ]
@@ -139,7 +150,7 @@ def _say(shown: dict, asked: dict) -> None:
     common.table(head, [*body, [t.words(f"{ID}.table.sum"), "1", "", f"**{density}**", "100%"]])
     winner, nearest = int(np.argmax(asked["responsibilities"])), int(np.argmin(asked["away"]))
     sentence = "nearest" if winner == nearest else "farther"
-    values = {"winner": common.coloured(winner), "share": common.percent(float(asked["responsibilities"][winner]))}
+    values = {"winner": common.coloured(winner), "share": shares[winner]}
     if sentence == "farther":
         values["nearest"] = common.coloured(nearest)
     said = t.words(f"{ID}.caption.{sentence}", density=density, **values)

@@ -20,7 +20,13 @@ REPETITIONS = links.choice(f"{ID}.repetitions", FIRST.repetitions, (100, 1_000, 
 STD = links.real(f"{ID}.std", FIRST.std, low=0.1, high=5.0, step=0.1)
 SEED = links.whole(f"{ID}.seed", FIRST.seed, low=0, high=9999)
 ROWS = ("mean", "error", "square", "bias", "mse_n", "mse_n1")
-PRESETS = {"one": {N: 1}, "two": {N: 2}, "hundred": {N: 100}, "few": {REPETITIONS: 100}}
+HOME = {s: s.default for s in (N, REPETITIONS, STD)}
+PRESETS = {
+    "one": HOME | {N: 1},
+    "two": HOME | {N: 2},
+    "hundred": HOME | {N: 100},
+    "few": HOME | {REPETITIONS: 100},
+}
 
 
 @st.fragment
@@ -116,10 +122,14 @@ def table(settings: EstimatorsScene, shown) -> str:
     ]
     for name, measured, theory in zip(ROWS, shown["measured"], shown["theory"], strict=True):
         formula = t.words(f"{ID}.table.{name}.formula")
-        rows.append(f"| {t.words(f'{ID}.table.{name}')} | {formula} | {shorter(theory)} | {shorter(measured)} |")
+        rows.append(
+            f"| {t.words(f'{ID}.table.{name}')} | {formula} | {shorter(theory, theory)} | {shorter(measured, theory)} |"
+        )
     return "\n".join(rows)
 
 
-def shorter(value: float) -> str:
-    """A number with four decimals, since rows are compared with each other."""
-    return f"{value:.4f}".replace("-", "−") if math.isfinite(value) else "–"
+def shorter(value: float, theory: float) -> str:
+    """A number with four decimals, since rows are compared with each other; three digits where theory is small."""
+    if 0 < abs(theory) < 0.01:
+        return common.power(float(value))
+    return f"{round(value, 4) + 0.0:.4f}".replace("-", "−") if math.isfinite(value) else "–"  # + 0.0: no minus zero

@@ -8,7 +8,7 @@ import streamlit as st
 from core import scene
 from core.scenes.likelihood import POINTS as FIRST_POINTS
 from core.scenes.likelihood import FitScene
-from pages.likelihood.common import ENDS, number, power, row
+from pages.likelihood.common import ENDS, number, places, power, power_of_log, row
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Density, Dot, Editor, Line, LogLikelihood, Normal, Panel, Sticks, plane
 
@@ -37,7 +37,7 @@ def draw(page: chapter.Chapter) -> None:
     with page.experiment(ID, settings=(POINTS, MEAN, STD)):
         t = text.current()
         mean, std = links.value(MEAN), links.value(STD)
-        xs = tuple(round(x, 6) for x, _ in links.value(POINTS))
+        xs = places(links.value(POINTS))
         shown = scene.shown(FitScene(xs, round(mean, 6), round(std, 6)))
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             controls.slider(MEAN, format="%.2f")
@@ -106,7 +106,7 @@ def sentences(shown) -> list[str]:
     if not count:
         return [t.words(f"{ID}.empty")]
     now, top, best_std = (float(shown[k]) for k in ("log_likelihood", "best_log_likelihood", "best_std"))
-    factors = [power(float(v)) for v in shown["density"][:FACTORS]]
+    factors = [power_of_log(float(v)) for v in shown["log_density"][:FACTORS]]
     product = " · ".join([*factors, *(["…"] if count > FACTORS else [])])
     likelihood = float(shown["likelihood"])
     values = {"product": product, "log": number(now)}
@@ -125,6 +125,7 @@ def sentences(shown) -> list[str]:
     elif best_std < STD.low:
         said.append(t.words(f"{ID}.caption.narrow", top=number(top), std=text.number(best_std), low=STD.low))
     else:
-        times = np.exp(min(top - now, 690.0))
-        said.append(t.words(f"{ID}.caption.below", top=number(top), gap=number(top - now), times=power(float(times))))
+        said.append(
+            t.words(f"{ID}.caption.below", top=number(top), gap=number(top - now), times=power_of_log(top - now))
+        )
     return said

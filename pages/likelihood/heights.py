@@ -124,7 +124,7 @@ def sentence(settings: HeightsScene, shown) -> str:
         **values,
         whose=whose,
         std=f"{float(shown['std']):.2f}",
-        gap=f"{100 * float(shown['gap']):.1f}",
+        gap=f"{math.ceil(1000 * float(shown['gap'])) / 10:.1f}",  # never more than it says
     )
 
 

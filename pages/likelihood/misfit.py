@@ -43,6 +43,8 @@ def _picture(data: str, shown) -> None:
     """The histogram under the fit, and the quantiles against the diagonal."""
     t = text.current()
     axis = t.words(f"{ID}.axis.{data}")
+    kind = "made" if data == "made" else "time" if data in ("waiting", "eruptions") else "length"
+    unit = t.words(f"{ID}.unit.{kind}")
     edges = shown["edges"]
     layers = [
         Bars(name="all", edges=edges, heights=shown["bars"], role="data", faint=True, label=t.words(f"{ID}.mark.all"))
@@ -70,8 +72,8 @@ def _picture(data: str, shown) -> None:
             ),
             Panel(
                 name="quantiles",
-                x=Axis(t.words(f"{ID}.axis.expected"), low, high),
-                y=Axis(t.words(f"{ID}.axis.seen"), low, high),
+                x=Axis(t.words(f"{ID}.axis.expected", unit=unit), low, high),
+                y=Axis(t.words(f"{ID}.axis.seen", unit=unit), low, high),
                 layers=[
                     Curve(name="diagonal", x=ends, y=ends, role="exact", label=t.words(f"{ID}.mark.diagonal")),
                     Cloud(name="pairs", at=pairs, role="data", label=t.words(f"{ID}.mark.pairs")),

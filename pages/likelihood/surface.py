@@ -8,7 +8,7 @@ import streamlit as st
 from core import scene
 from core.scenes.likelihood import MAP, OUTCOMES, SurfaceScene
 from core.scenes.likelihood import POINTS as FIRST_POINTS
-from pages.likelihood.common import ENDS, number, power, row
+from pages.likelihood.common import ENDS, number, places, power, row
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Contours, Curve, Density, Dot, Editor, Heat, LogLikelihood, Normal, Panel, plane
 
@@ -43,7 +43,7 @@ def draw(page: chapter.Chapter) -> None:
                 controls.slider(STEPS)
                 controls.slider(MEAN, format="%.2f")
                 controls.slider(STD, format="%.2f")
-        xs = tuple(round(x, 6) for x, _ in links.value(POINTS))
+        xs = places(links.value(POINTS))
         settings = SurfaceScene(
             points=xs,
             mean=round(links.value(MEAN), 6),
@@ -155,7 +155,7 @@ def sentences(settings: SurfaceScene, shown) -> list[str]:
         t.words(
             f"{ID}.caption.{settings.coordinates}.{comparison}",
             rate=text.number(settings.rate),
-            limit=text.number(limit),
+            limit=power(limit),
         )
     )
     return said

@@ -139,17 +139,17 @@ def test_the_draws_play_to_the_end_and_step_back(show):
 
 def test_the_point_is_dragged_and_bayes_rule_follows(show, at_rest):
     page = show({"posterior.x": 8, "posterior.y": 7})
-    says(page, r"■\s+component\s+2 has the largest responsibility")
+    says(page, r"responsibility is that of ■\s+component\s+2")
     root = plane(page, "posterior")
     root.scroll_into_view_if_needed()
     canvas = root.locator("[data-panel=map] canvas").bounding_box()
     page.mouse.click(canvas["x"] + 0.35 * canvas["width"], canvas["y"] + 0.35 * canvas["height"])  # the first component
     heard(page, "posterior", lambda v: v["x"] < 0)
-    says(page, r"●\s+component\s+1 has the largest responsibility")
+    says(page, r"responsibility is that of ●\s+component\s+1")
     at_rest(page)
     drag(page, knob(page, "posterior", "query"), 120, 110)
     heard(page, "posterior", lambda v: v["x"] > -1)
-    says(page, r"■\s+component\s+2 has the largest responsibility")
+    says(page, r"responsibility is that of ■\s+component\s+2")
 
 
 def test_a_fold_stays_open_and_em_collapses(show, at_rest):

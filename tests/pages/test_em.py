@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import data, em, em_starts, scene
 from core.scenes.em import HalfSteps
+from pages.em import common
 from ui import component, packing, text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,8 +74,11 @@ def test_the_first_paint_is_finished_in_every_language(language):
     assert {h.value for h in at.subheader} >= {t.words(f"{name}.title") for name in (HALF, BOUND, STARTS)}
     header, parts = message(at, f"{HALF}.plane")
     assert len(header["frames"]) == 19 and header["start"] == 10 and header["glide"]
-    assert [panel["name"] for panel in header["panels"]] == ["data", "curves", "gaps"]
-    assert [panel["seek"] for panel in header["panels"]] == [False, True, True]
+    assert [panel["name"] for panel in header["panels"]] == ["data", "curves", "close_up"]
+    assert [panel["seek"] for panel in header["panels"]] == [False, True, False]
+    assert header["moves"] == ["start", *["E", "M"] * 9] and header["frames"][-1].endswith(
+        t.words(f"{HALF}.moment.end")
+    )
     shares = next(values for name, values in parts.items() if name.endswith("shares"))
     assert shares.size == 19 * 272 * 2
     for name in (f"{HALF}.new", f"{BOUND}.plane", f"{STARTS}.plane"):
@@ -143,8 +147,61 @@ def test_what_the_plane_is_sent_are_the_states_of_the_algorithm():
     shares = sent("points", "shares")
     np.testing.assert_allclose(shares.sum(axis=2), 1, atol=1e-6)
     np.testing.assert_allclose(shares[-1], states[-1].responsibilities.numpy(), atol=1e-6)
-    gaps = sent("gaps", "y")
-    assert np.isnan(gaps[1::2]).all() and (gaps[2::2] > 0).all()
+    gaps = sent("gaps", "y").reshape(-1, 3)  # from the bound to the log-likelihood, and a break
+    np.testing.assert_allclose(gaps[1:, 0], [s.lower_bound for s in states[1:]], rtol=1e-6)
+    np.testing.assert_allclose(gaps[:, 1], [s.log_likelihood for s in states], rtol=1e-6)
+
+
+def test_the_close_up_is_each_half_step_at_its_own_scale():
+    header, parts = message(visit(), f"{HALF}.plane")
+    states = book_states()
+    layers = {layer["name"]: layer for layer in header["panels"][2]["layers"]}
+    line, dashed = (parts[layers[name]["y"]["part"]].reshape(19, 2) for name in ("rise", "bound_rise"))
+    assert np.isnan(line[0]).all() and np.isnan(dashed[0]).all() and np.isnan(dashed[1, 0])
+    for i in range(2, 19):
+        four = np.array([[s.log_likelihood, s.lower_bound] for s in states[i - 1 : i + 1]])
+        expected = (four - four.min()) / np.ptp(four)
+        np.testing.assert_allclose(line[i], expected[:, 0], atol=1e-6)
+        np.testing.assert_allclose(dashed[i], expected[:, 1], atol=1e-6)
+    # the sum that the picture shows: what the bound rose and what the gap opened are what the log-likelihood rose
+    said = [layers[name]["text"][10] for name in ("risen", "bound_risen", "opened")]
+    risen, rose, opened = (float(word.split()[-1].lstrip("+")) for word in said)
+    assert risen == pytest.approx(rose + opened, abs=1.01e-4) and risen == pytest.approx(0.0452, abs=5e-5)
+    assert [layers["risen"]["text"][9], layers["opened"]["text"][9]] == ["+0", "gap 0"]
+    assert layers["shut"]["text"][9] == "gap 0.0246"
+
+
+def test_a_link_leads_to_its_moment_and_a_preset_back_to_the_usual_one():
+    at = visit({f"{HALF}.moment": 9})
+    assert message(at, f"{HALF}.plane")[0]["start"] == 9
+    assert "E 5: the" in re.sub(r"<[^>]+>|:\w+\[|\]", "", said(at))
+    scene_before = message(at, f"{HALF}.plane")[0]["scene"]
+    next(b for b in at.button if b.label == "The book's start").click().run()
+    header = message(at, f"{HALF}.plane")[0]
+    assert header["start"] == 10 and header["scene"] != scene_before
+    for asked, start in (("9999", 18), ("-3", 0), ("x", 10)):
+        assert message(visit({f"{HALF}.moment": asked}), f"{HALF}.plane")[0]["start"] == start
+
+
+def test_numbers_of_one_sum_have_the_same_decimals():
+    assert common.together(0.04524, 0.02541, 0.01983) == ("0.0452", "0.0254", "0.0198")
+    assert common.together(133.07345, 132.97297, 0.10048) == ("133.073", "132.973", "0.100")
+    assert common.together(1.373e-5, 1.116e-5, 2.57e-6) == tuple(
+        f"{m}\u202f×\u202f10⁻⁵" for m in ("1.373", "1.116", "0.257")
+    )
+    assert common.together(0.0, 0.0, 1e-17) == ("0", "0", "0")
+    assert common.together(2.0, 2.0, 1e-9)[2] == "1.00\u202f×\u202f10⁻⁹"
+
+
+def test_in_a_thinned_history_each_sentence_is_of_its_own_half_step():
+    wanted = HalfSteps(data="bodies", start="kmeans", components=8, tolerance=0.0)
+    a = scene.shown(wanted)
+    assert int(a["states"]) == 201 > len(a["phase"])
+    shut = a["phase"] == 1
+    assert (a["log_likelihood"][shut] == a["likelihood_before"][shut]).all()
+    steps = np.diff(a["iteration"])
+    gone = np.flatnonzero(steps > 1) + 1  # shown moments with hidden ones before them
+    assert len(gone) and (a["bound_before"][gone] != a["lower_bound"][gone - 1]).all()
 
 
 @pytest.mark.parametrize("language", text.languages())
@@ -246,12 +303,17 @@ def test_how_often_the_best_is_found():
     fits = list(
         em_starts.many_starts(
             data.old_faithful().values, 3, "random", count=40, generator=torch.Generator().manual_seed(0),
-            tolerance=1e-5,
+            tolerance=1e-6, max_iterations=250,
         )
     )  # fmt: skip
     assert runs == 40 and found == em_starts.times_found(fits)
     assert best == pytest.approx(em_starts.best(fits).log_likelihood, abs=5e-5)
     assert different == len({round(fit.log_likelihood, 3) for fit in fits if not fit.collapsed})
+
+
+def test_the_twins_among_ones_own_means_are_named():
+    placed = points(f"{STARTS}.means", ((2.0, 55.0), (3.0, 70.0), (3.0, 70.0)), -5, 220)
+    assert "Components 2, 3 start with the same mean" in said(visit(placed))
 
 
 def test_ones_own_means_run_from_where_they_are():

@@ -15,7 +15,9 @@ from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 from core.scenes import likelihood as scenes
-from ui import component, packing, text
+from pages.likelihood import common as shared
+from pages.likelihood import surface
+from ui import component, links, packing, text
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = str(ROOT / "ui" / "shell.py")
@@ -453,3 +455,18 @@ def test_every_preset_leads_somewhere(language):
     for key in buttons:
         at.button(key=key).click().run()
         fine(at)
+
+
+def test_equal_points_stay_equal_through_a_link_and_so_does_the_walk():
+    put = surface.PRESETS["same"][surface.POINTS]
+    again, problem = links.decode(surface.POINTS, links.encode(surface.POINTS, put))
+    assert problem is None and shared.places(again) == (1.0, 1.0, 1.0)
+
+
+def test_what_no_float_can_hold_is_still_written_right():
+    """exp(44232.95) = 10^19210.1…, and the best curve is so many times as likely, not as many as a float can say."""
+    digits, _, power = shared.power_of_log(44232.95).partition("\u00a0×\u00a010")
+    assert power == "¹⁹²¹⁰" and float(digits) == pytest.approx(10 ** (44232.95 / math.log(10) % 1), abs=0.006)
+    assert shared.power_of_log(-2000.0).endswith("10⁻⁸⁶⁹")
+    at = visit(fit_std=0.05, fit_mean=6)
+    assert "L = 0 ·" not in said(at) and "× 10²⁹⁹" not in said(at)

@@ -30,8 +30,8 @@ LABELS = (
     "through", "blend", "end", "invite",
 )  # fmt: skip
 """Labels, each translated: the map's name, how its keys work, its axes, the title of the picture under the pointer and
-its place ({x}, {y}), the title of the close-up ({width}) and its two legends, the three numbers of the bar ({value}), the title
-of the walk and of its two columns, an end ({name}, {class}), and the idle callout."""
+its place ({x}, {y}), the title of the close-up ({width}) and its two legends, the three numbers of the bar ({value}),
+the title of the walk and of its two columns, an end ({name}, {class}), and the idle callout."""
 
 # Ten classes: no ten colours are safe for every eye, so that each point is drawn as its class's own digit.
 CLASS_COLOURS = {

@@ -28,6 +28,8 @@ COOKIE = "ten_steps_language"
 
 _SECTION = re.compile(r"^# ([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)[ \t]*$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PARTICLES = re.compile(r"([\d%가-힣])([\])*]*)(은/는|이/가|을/를|과/와|으로/로)")
+_CLOSED = "013678"  # digits whose Korean names end in a consonant: 영 일 삼 육 칠 팔
 _COLOURED = re.compile(r":(" + "|".join(colours.ROLES) + r")\[([^\]]*)\]")
 
 
@@ -49,7 +51,7 @@ class Words:
         sections = self._page(name)
         if name not in sections:
             raise WordsError(f"content/{self.language} has no section {name!r}")
-        return fill(sections[name], values, name)
+        return _with_particles(fill(sections[name], values, name))
 
     def has(self, name: str) -> bool:
         """Whether there is a section of that name."""
@@ -60,7 +62,7 @@ class Words:
         found = _labels(self.language, _stamp(CONTENT / self.language / "ui.toml")).get(name)
         if found is None:
             raise WordsError(f"content/{self.language}/ui.toml has no label {name!r}")
-        return fill(found, values, name)
+        return _with_particles(fill(found, values, name))
 
     def template(self, name: str) -> str:
         """A section, or a label of ui.toml, with its placeholders left in it: a component fills them."""
@@ -239,3 +241,20 @@ def _formulas(path: Path, stamp: int) -> dict[str, tuple[Line, ...]]:
         lines = entry.get("lines", [{"id": "", "tex": entry.get("tex", "")}])
         found[name] = tuple(Line(line["id"], line["tex"].strip()) for line in lines)
     return found
+
+
+def _with_particles(words: str) -> str:
+    """Korean particles as what stands before them is read: "3을/를" becomes "3을", "2을/를" becomes "2를".
+
+    Written as a pair, the form after a consonant first. Closing brackets and stars may stand between.
+    """
+
+    def chosen(found: re.Match[str]) -> str:
+        last, between, pair = found.groups()
+        ending = (ord(last) - ord("가")) % 28 if "가" <= last <= "힣" else 8 if last in "178" else last in _CLOSED
+        closed, open_ = pair.split("/")
+        if pair == "으로/로" and ending == 8:  # ㄹ takes the short form: 일로, 칠로, 팔로
+            ending = 0
+        return last + between + (closed if ending else open_)
+
+    return _PARTICLES.sub(chosen, words)

@@ -74,3 +74,23 @@ def test_words_in_a_role_s_colour_can_be_read(theme, surface):
 def test_the_table_reaches_css_and_components():
     assert all(f"--{role}-text:" in colours.css() for role in colours.ROLES)
     assert colours.for_components()["dark"]["mark"]["data"] == colours.mark("data", "dark")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("3을/를", "3을"),
+        ("2을/를", "2를"),
+        ("**0.5**이/가", "**0.5**가"),
+        (":model[1.8]으로/로", ":model[1.8]로"),
+        ("6으로/로", "6으로"),
+        ("0으로/로", "0으로"),
+        ("4은/는 9과/와", "4는 9와"),
+        ("12%을/를", "12%를"),
+        ("평균으로/로, 손실으로/로, 곡선과/와 나과/와", "평균으로, 손실로, 곡선과 나와"),
+        ("f(x)은/는", "f(x)은/는"),
+        ("and/or 1/2", "and/or 1/2"),
+    ],
+)
+def test_korean_particles_follow_the_number_before_them(written, read):
+    assert text._with_particles(written) == read

@@ -218,7 +218,7 @@ def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
     page.locator("[data-testid=stSidebarNavLink]").first.click()
     page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
     at_rest(page)
-    page.locator("[data-testid=stSidebarNavLink]").nth(1).click()
+    page.locator("[data-testid=stSidebarNavLink]", has_text="Diffusion: the model").click()
     page.get_by_role("heading", name="Diffusion: the model").wait_for()
     expect(part(page, f"{TRAIN}.stop")).to_be_visible(timeout=SLOW)
     assert updates(page) > begun

@@ -148,6 +148,7 @@ def test_a_starting_mean_is_dragged_and_the_history_follows(show, at_rest):
     expect(root).not_to_have_attribute("data-values", values)
     at_rest(page)
     expect(page).to_have_url(re.compile(r"em\.half_steps\.x2="), timeout=SLOW)
+    expect(page.get_by_text(f"rises by {before[0]} to {before[1]}")).to_have_count(0, timeout=SLOW)
     after = says(page, r"M \d+: the log-likelihood rises by (\S+) to (\S+)\.").groups()
     assert after != before
 

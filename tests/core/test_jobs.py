@@ -670,6 +670,7 @@ def test_real_tensors_stopped_and_resumed_equal_an_unbroken_run(make: Callable[.
 
 def test_the_runner_of_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TEN_STEPS_HOME", str(tmp_path))
+    runner().close()  # that of another test in this process, with another home
     first = runner()
     assert runner() is first
     assert ended(first.ask(Counting("a"), "ann")).status == "done"

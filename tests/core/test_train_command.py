@@ -156,6 +156,14 @@ def test_without_a_folder_the_model_goes_where_the_app_looks(tmp_path, monkeypat
     assert capsys.readouterr().out == f"The model is in {file}\n"
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts() -> Iterator[None]:
+    """As at a terminal: where tests run side by side, their processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting(at: int, times: int = 1) -> Callable[[Iterator], Iterator]:
     def change(states: Iterator) -> Iterator:
         for state in states:

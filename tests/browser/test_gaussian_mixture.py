@@ -115,7 +115,7 @@ def test_sliders_and_picture_follow_each_other(show, at_rest):
     at_rest(page)
     press(page, "design.add")
     heard(page, "design", lambda v: len(v["parts"]) == 4)
-    assert f"{ID}.design.parts=" in page.url.replace("%3D", "=")
+    page.wait_for_function("name => location.search.includes(name)", arg=f"{ID}.design.parts=")
 
 
 def test_the_draws_play_to_the_end_and_step_back(show):

@@ -97,7 +97,8 @@ def test_an_end_is_dragged_to_another_picture_and_the_link_has_it(show):
     at = scene.shown(MapScene(vae_library.key_named("map")))["at"]
     size = root(page).locator(".stage canvas").bounding_box()["width"]
     z = np.array([((0.3 * size - 34) / (size - 44)) * 8 - 4, ((size - 26 - 0.3 * size) / (size - 36)) * 8 - 4])
-    assert np.hypot(*(at[a] - z)) == pytest.approx(np.hypot(*(at - z).T).min(), abs=0.05)
+    # to within a few pixels of the plane, which is 8 wide
+    assert np.hypot(*(at[a] - z)) == pytest.approx(np.hypot(*(at - z).T).min(), abs=0.2)
     expect(page).to_have_url(re.compile(rf"vae\.latent_map\.a={a}"), timeout=SLOW)
     handle.focus()
     page.keyboard.press("ArrowRight")

@@ -155,8 +155,7 @@ def test_the_line_is_dragged_and_the_conditional_follows(show):
         )  # fmt: skip
 
     tells(page, "slices.caption", right)
-    words = page.evaluate("location.search")
-    assert f"{NAME}.slices.at=" in words
+    page.wait_for_function("name => location.search.includes(name)", arg=f"{NAME}.slices.at=")
 
 
 def test_the_rows_are_dragged_along_the_settling_curve(show):

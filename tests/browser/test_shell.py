@@ -82,7 +82,7 @@ def test_the_road_leads_to_a_page_and_back(base, visit, width):
     page.locator(".map .has-page a[href$='diffusion_model']").last.click()
     page.get_by_role("heading", name="Diffusion: the model").wait_for()
     assert urlsplit(page.url).path == "/diffusion_model"
-    assert page.locator(".strip [aria-current=step]").get_by_text("9").is_visible()
+    page.locator(".strip [aria-current=step]").get_by_text("9").wait_for()
     page.go_back()
     page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
 

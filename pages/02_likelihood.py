@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pages.likelihood import common, estimators, fit, heights, misfit, question, surface
+from pages.likelihood import estimators, fit, heights, misfit, question, surface
 from ui import chapter
 
 page = chapter.begin("likelihood")
 fit.draw(page)
 page.derivation("likelihood.log")
 page.derivation("likelihood.closed_form")
-common.code(page, "core/likelihood.py", "fit_normal", "likelihood", "log_likelihood")
+page.code("core/likelihood.py", "fit_normal", "likelihood", "log_likelihood")
 surface.draw(page)
 page.derivation("likelihood.ascent")
-common.code(page, "core/likelihood.py", "gradient", "ascend")
+page.code("core/likelihood.py", "gradient", "ascend")
 heights.draw(page)
-common.code(page, "core/normal.py", "cdf", "sample")
-common.code(page, "core/likelihood.py", "share_up_to")
+page.code("core/normal.py", "cdf", "sample")
+page.code("core/likelihood.py", "share_up_to")
 estimators.draw(page)
 misfit.draw(page)
 page.prediction("likelihood.prediction", question.OPTIONS, question.answer)

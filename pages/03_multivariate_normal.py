@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from pages.multivariate_normal import fit, matrix, pixels, question, sampling, shape, slices
-from ui import chapter, text
+from ui import chapter
 
 PATH = "core/multivariate_normal.py"
-
-
-def code(*names: str) -> None:
-    """The code that just ran, folded, under the names of what it shows."""
-    short = ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
-    page.code(PATH, names, title=f"{text.current().label('code.title')} · {short}")
-
 
 page = chapter.begin("multivariate_normal")
 shape.draw(page)
 page.derivation("multivariate_normal.density")
-code("covariance", "principal_axes", "MultivariateNormal.log_prob", "MultivariateNormal.mahalanobis")
+page.code(PATH, "covariance", "principal_axes", "MultivariateNormal.log_prob", "MultivariateNormal.mahalanobis")
 slices.draw(page)
 page.derivation("multivariate_normal.conditional")
-code("MultivariateNormal.marginal", "MultivariateNormal.condition")
+page.code(PATH, "MultivariateNormal.marginal", "MultivariateNormal.condition")
 fit.draw(page)
 page.derivation("multivariate_normal.likeliest")
-code("MultivariateNormal.fit", "running_fit")
+page.code(PATH, "MultivariateNormal.fit", "running_fit")
 sampling.draw(page)
 matrix.draw(page)
 pixels.draw(page)

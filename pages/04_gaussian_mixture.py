@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pages.gaussian_mixture import common, design, geyser, no_closed_form, posterior, question, sampling
+from pages.gaussian_mixture import design, geyser, no_closed_form, posterior, question, sampling
 from ui import chapter
 
 page = chapter.begin("gaussian_mixture")
 design.draw(page)
 page.derivation("gaussian_mixture.joint")
-common.code(page, "core/gaussian_mixture.py", "GaussianMixture.joint_log_prob", "GaussianMixture.log_prob")
-common.code(page, "core/modes.py", "modes")
+page.code("core/gaussian_mixture.py", "GaussianMixture.joint_log_prob", "GaussianMixture.log_prob")
+page.code("core/modes.py", "modes")
 sampling.draw(page)
-common.code(page, "core/gaussian_mixture.py", "GaussianMixture.sample_with_components")
+page.code("core/gaussian_mixture.py", "GaussianMixture.sample_with_components")
 posterior.draw(page)
 page.derivation("gaussian_mixture.responsibility")
-common.code(page, "core/gaussian_mixture.py", "GaussianMixture.responsibilities")
+page.code("core/gaussian_mixture.py", "GaussianMixture.responsibilities")
 geyser.draw(page)
 no_closed_form.draw(page)
 page.derivation("gaussian_mixture.log_of_sum")

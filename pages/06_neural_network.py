@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from pages.neural_network import autograd, curve, descent, digits, line, question
-from ui import chapter, text
-
-
-def code(path: str, *names: str) -> None:
-    """The code that just ran, folded, under the names of what it shows."""
-    title = f"{text.current().label('code.title')} · " + ", ".join(f"`{name}`" for name in names)
-    page.code(path, names, title=title)
-
+from ui import chapter
 
 page = chapter.begin("neural_network")
 autograd.draw(page)
 page.derivation("neural_network.reverse")
-code("core/autograd.py", "Value.__mul__", "Value.tanh", "in_order", "backward")
-code("core/graph.py", "evaluated", "difference")
+page.code("core/autograd.py", "Value.__mul__", "Value.tanh", "in_order", "backward")
+page.code("core/graph.py", "evaluated", "difference")
 descent.draw(page)
 page.derivation("neural_network.quadratic")
 page.derivation("neural_network.momentum")
-code("core/optimizers.py", "SGD", "Momentum", "Adam")
-code("core/optimizers.py", "descend", "critical_rate")
+page.code("core/optimizers.py", "SGD", "Momentum", "Adam")
+page.code("core/optimizers.py", "descend", "critical_rate")
 curve.draw(page)
-code("core/curve.py", "CurveNetwork", "squared_error", "train_curve")
+page.code("core/curve.py", "CurveNetwork", "squared_error", "train_curve")
 line.draw(page)
 page.derivation("neural_network.squared_error")
-code("core/regression.py", "gradient", "least_squares", "descend_line")
+page.code("core/regression.py", "gradient", "least_squares", "descend_line")
 digits.draw(page)
-code("core/digit_mlp.py", "DigitMLP", "cross_entropy", "train_digits")
-code("core/drawing.py", "as_digit", "ink")
+page.code("core/digit_mlp.py", "DigitMLP", "cross_entropy", "train_digits")
+page.code("core/drawing.py", "as_digit", "ink")
 page.prediction("neural_network.prediction", question.OPTIONS, question.answer)
 page.end()

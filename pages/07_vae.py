@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from pages.vae import beta, bound, latent_map, question, reparameterize, train
-from ui import chapter, text
-
-
-def code(path: str, *names: str) -> None:
-    """The code that just ran, folded, under the names of what it shows."""
-    title = f"{text.current().label('code.title')} · " + ", ".join(f"`{name}`" for name in names)
-    page.code(path, names, title=title)
-
+from ui import chapter
 
 page = chapter.begin("vae")
 train.draw(page)
 page.derivation("vae.bound_of_one")
 page.derivation("vae.em_with_networks")
 page.derivation("vae.normals")
-code("core/vae_learned.py", "negative_elbo")
-code("core/vae.py", "elbo", "kl_to_standard_normal", "reparameterize")
+page.code("core/vae_learned.py", "negative_elbo")
+page.code("core/vae.py", "elbo", "kl_to_standard_normal", "reparameterize")
 latent_map.draw(page)
-code("core/vae_posterior.py", "grid_posterior", "log_joint")
+page.code("core/vae_posterior.py", "grid_posterior", "log_joint")
 reparameterize.draw(page)
 page.derivation("vae.trick")
-code("core/gradients.py", "pathwise", "score", "cut")
+page.code("core/gradients.py", "pathwise", "score", "cut")
 beta.draw(page)
 page.derivation("vae.dial")
 page.derivation("vae.book")
-code("core/vae_dial.py", "beta_loss", "book_loss")
+page.code("core/vae_dial.py", "beta_loss", "book_loss")
 bound.draw(page)
 page.derivation("vae.importance")
-code("core/vae_bound.py", "bound_by_count", "weights_of")
+page.code("core/vae_bound.py", "bound_by_count", "weights_of")
 page.prediction("vae.prediction", ("yes", "no"), question.answer)
 page.end()

@@ -5,7 +5,7 @@
         if scene.open:                       # always True for the starred; the folded ones run only when opened
             ...                              # widgets, picture, sentence
             page.derivation("diffusion_model.one_jump")
-            page.code("core/diffusion/samplers.py", ["ddim"], highlight=("x0 =",))
+            page.code("core/diffusion/samplers.py", "ddim", highlight=("x0 =",))
     page.prediction("diffusion_model.prediction", ("yes", "no"), lambda: ("no", {"loss": "0.03"}))
     page.end()
 
@@ -137,10 +137,11 @@ class Chapter:
                     st.latex(text.coloured(line.tex))
                     text.prose(t.words(f"{name}.{line.id}"), small=True)
 
-    def code(self, path: str, names: Sequence[str], highlight: Sequence[str] = (), title: str = "") -> None:
-        """The source of functions or classes of a file, folded; lines that contain a text of `highlight` marked."""
+    def code(self, path: str, *names: str, highlight: Sequence[str] = ()) -> None:
+        """The source of functions or classes of a file, folded; lines that contain a text of `highlight` are marked."""
         t = text.current()
-        with st.expander(title or t.label("code.title"), icon=":material/code:"):
+        title = f"{t.label('code.title')} · " + ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
+        with st.expander(title, icon=":material/code:"):
             st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
             code.show(code.read(path, names), highlight)
 

@@ -31,8 +31,7 @@ def draw(page: chapter.Chapter) -> None:
             a = scene.shown(HowMany(data, int(seed)))
         _picture(a, data)
         _sentences(a)
-        title = f"{t.label('code.title')} · `parameters`, `aic`, `bic`, `cross_validated`"
-        page.code("core/selection.py", ["parameters", "aic", "bic", "cross_validated"], title=title)
+        page.code("core/selection.py", "parameters", "aic", "bic", "cross_validated")
 
 
 def _picture(a: dict[str, np.ndarray], data: str) -> None:

@@ -43,8 +43,7 @@ def draw(page: chapter.Chapter) -> None:
         )
         _data_to_model()
         page.derivation("em.kl_likelihood")
-        title = f"{text.current().label('code.title')} · `kl_normal`, `kl_integrand`, `kl_numerical`"
-        page.code("core/divergence.py", ["kl_normal", "kl_integrand", "kl_numerical"], title=title)
+        page.code("core/divergence.py", "kl_normal", "kl_integrand", "kl_numerical")
 
 
 def _both_ways(a: dict[str, np.ndarray]) -> None:

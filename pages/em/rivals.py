@@ -26,7 +26,6 @@ def draw(page: chapter.Chapter) -> None:
     with page.experiment(ID, settings=(DATA, START, K, RATE, SEED)) as shown:
         if not shown.open:
             return
-        t = text.current()
         wanted = _controls()
         a = scene.shown(wanted)
         frame = _picture(a, wanted)
@@ -40,12 +39,8 @@ def draw(page: chapter.Chapter) -> None:
                 "round": {DATA: "blobs", START: "kmeans", K: 3, RATE: "0.3", SEED: 1},
             },
         )
-        for path, names in (
-            ("core/rivals.py", ["gradient_ascent", "_ascend", "_gradient"]),
-            ("core/rivals.py", ["k_means", "_lloyd"]),
-        ):
-            title = f"{t.label('code.title')} · " + ", ".join(f"`{name}`" for name in names)
-            page.code(path, names, title=title)
+        page.code("core/rivals.py", "gradient_ascent", "_ascend", "_gradient")
+        page.code("core/rivals.py", "k_means", "_lloyd")
 
 
 def _controls() -> Rivals:

@@ -142,9 +142,3 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
 def nothing(experiment: str) -> None:
     """Where no component is left."""
     st.info(text.current().words(f"{experiment}.nothing"), icon=":material/info:")
-
-
-def code(page, path: str, *names: str) -> None:
-    """The code that just ran, folded, under the names of what it shows."""
-    title = f"{text.current().label('code.title')} · " + ", ".join(f"`{n}`" for n in names)
-    page.code(path, names, title=title)

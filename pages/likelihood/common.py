@@ -6,16 +6,10 @@ import math
 
 import numpy as np
 
-from ui import chapter, text
+from ui import text
 
 ENDS = (-6.0, 6.0)  # of the line that points lie on, and of μ
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def code(page: chapter.Chapter, path: str, *names: str) -> None:
-    """The code that just ran, folded, under the names of what it shows."""
-    title = f"{text.current().label('code.title')} · " + ", ".join(f"`{name}`" for name in names)
-    page.code(path, names, title=title)
 
 
 def row(*xs: float) -> tuple[tuple[float, float], ...]:

@@ -50,7 +50,7 @@ def draw(page: chapter.Chapter) -> None:
         controls.presets(ID, PRESETS)
         page.derivation("likelihood.bias")
         page.derivation("likelihood.nearer")
-        common.code(page, "core/estimators.py", "repeat", "Theory")
+        page.code("core/estimators.py", "repeat", "Theory")
 
 
 def _picture(settings: EstimatorsScene, shown) -> None:

@@ -7,7 +7,6 @@ import streamlit as st
 
 from core import scene
 from core.scenes.likelihood import MIXED, MisfitScene
-from pages.likelihood import common
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Bars, Cloud, Curve, Panel, plane
 
@@ -36,7 +35,7 @@ def draw(page: chapter.Chapter) -> None:
         _picture(data, shown)
         text.prose(" ".join(sentences(data, shown)))
         controls.presets(ID, PRESETS)
-        common.code(page, "core/goodness.py", "quantile_pairs", "kernel_density", "peaks")
+        page.code("core/goodness.py", "quantile_pairs", "kernel_density", "peaks")
 
 
 def _picture(data: str, shown) -> None:

@@ -58,7 +58,7 @@ def draw(page: chapter.Chapter) -> None:
             },
         )
         _numbers(shown, a, b)
-        page.code("core/matrices.py", ["product", "elementwise", "determinant", "inverse", "quadratic"])
+        page.code("core/matrices.py", "product", "elementwise", "determinant", "inverse", "quadratic")
 
 
 def _rows(settings: tuple[links.Setting, ...]) -> tuple[tuple[float, float], tuple[float, float]]:

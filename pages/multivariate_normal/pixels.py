@@ -65,7 +65,7 @@ def draw(page: chapter.Chapter) -> None:
             }
             | ({"shirts": {DATASET: "fashion_mnist", LABEL: 0}} if "fashion_mnist" in here else {}),
         )
-        page.code("core/pixels.py", ["fit", "PixelNormal.sample", "PixelNormal.ridged"])
+        page.code("core/pixels.py", "fit", "PixelNormal.sample", "PixelNormal.ridged")
 
 
 def _class(dataset: str, label: str | int) -> str:

@@ -54,7 +54,7 @@ def draw(page: chapter.Chapter) -> None:
             },
         )
         page.derivation("multivariate_normal.cholesky")
-        page.code("core/multivariate_normal.py", ["sample_by_steps"])
+        page.code("core/multivariate_normal.py", "sample_by_steps")
 
 
 def _picture(shown: dict[str, np.ndarray]) -> None:

@@ -9,13 +9,13 @@ The last layer adds up: f(x) = b + Σ_j w_j h_j(x). Each term w_j h_j(x) is the 
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from core.store import key_of
-from core.training import BAD_RECORD, Batch, Checkpoint, TrainingConfig, TrainingState, seeded, train
+from core.run import Config
+from core.training import BAD_RECORD, Batch, Checkpoint, Learning, TrainingConfig, seeded, train
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -102,8 +102,11 @@ def look(model: CurveNetwork, points: Tensor, step: int) -> Fit:
 
 
 @dataclass(frozen=True)
-class CurveRun:
+class CurveRun(Config):
     """All that a trained curve depends on. The job runner calls `start`."""
+
+    kind = "curve"
+    short = True
 
     points: tuple[tuple[float, float], ...]
     network: CurveConfig = field(default_factory=CurveConfig)
@@ -123,16 +126,8 @@ class CurveRun:
         )
 
     @property
-    def key(self) -> str:
-        return key_of("curve", {**asdict(self), "points": [list(p) for p in self.points]})
-
-    @property
     def title(self) -> str:
         return f"{self.network.depth} × {self.network.width} {self.network.activation}"
-
-    @property
-    def short(self) -> bool:
-        return True
 
     def start(self, checkpoint: Checkpoint | None = None) -> "Iterator[CurveState]":
         """Trains, from the start or from a checkpoint."""
@@ -140,25 +135,11 @@ class CurveRun:
 
 
 @dataclass(frozen=True, eq=False)
-class CurveState:
+class CurveState(Learning):
     """Where the training of a curve stands."""
 
-    training: TrainingState
     config: CurveRun
     fits: tuple[Fit, ...]  # along the way, and never changed: the first before any update
-
-    @property
-    def progress(self) -> float:
-        return self.training.progress
-
-    @property
-    def problem(self) -> str | None:
-        return self.training.problem
-
-    @property
-    def detail(self) -> str:
-        """At which update it was that something went wrong."""
-        return str(self.training.step) if self.problem else ""
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on exactly, the fits so far among it; valid until the next state is asked for."""

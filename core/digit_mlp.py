@@ -9,19 +9,8 @@ from torch.nn import functional as F
 
 from core import data
 from core.device import describe, pick
-from core.store import DamagedModel, key_of
-from core.training import (
-    BAD_RECORD,
-    Batch,
-    Checkpoint,
-    TrainingConfig,
-    TrainingState,
-    finished,
-    out_of_memory,
-    restored,
-    seeded,
-    train,
-)
+from core.run import Config
+from core.training import Batch, Checkpoint, Learning, TrainingConfig, finished, reading, restored, seeded, train
 
 PIXELS = 28 * 28
 LABELS = 10
@@ -49,8 +38,10 @@ def cross_entropy(model: nn.Module, batch: Batch, generator: torch.Generator) ->
 
 
 @dataclass(frozen=True)
-class DigitRun:
+class DigitRun(Config):
     """All that a trained network depends on; its hash is the model's name."""
+
+    kind = "digitmlp"
 
     hidden: int = 128  # units
     epochs: int = 5  # times that it sees every one of the 60,000 digits
@@ -73,16 +64,8 @@ class DigitRun:
         return {**asdict(self), "checksum": data.checksum("mnist")}
 
     @property
-    def key(self) -> str:
-        return key_of("digitmlp", self.describe())
-
-    @property
     def title(self) -> str:
         return f"784 → {self.hidden} → 10 · {self.epochs}"
-
-    @property
-    def short(self) -> bool:
-        return False
 
     def start(self, checkpoint: Checkpoint | None = None) -> "Iterator[DigitState]":
         """Trains, from the start or from a checkpoint. What the job runner calls."""
@@ -102,26 +85,12 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class DigitState:
+class DigitState(Learning):
     """Where the training stands."""
 
-    training: TrainingState
     config: DigitRun
     device: str  # in words
     looks: tuple[Look, ...]  # one for each epoch so far, before the first among them
-
-    @property
-    def progress(self) -> float:
-        return self.training.progress
-
-    @property
-    def problem(self) -> str | None:
-        return self.training.problem
-
-    @property
-    def detail(self) -> str:
-        """At which update it was that something went wrong."""
-        return str(self.training.step) if self.problem else ""
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on exactly; valid until the next state is asked for."""
@@ -131,7 +100,7 @@ class DigitState:
 
     def result(self) -> Checkpoint:
         """The finished network, with its share of right answers after each epoch in the record."""
-        weights, record = finished(self.training, "digitmlp", self.config, self.device)
+        weights, record = finished(self.training, self.config, self.device)
         return weights, {**record, "accuracies": [[look.epoch, look.accuracy] for look in self.looks]}
 
 
@@ -170,10 +139,6 @@ def probabilities(weights: dict[str, Tensor], images: Tensor) -> Tensor:
 
     Raises core.store.DamagedModel where these are no weights of such a network.
     """
-    try:
+    with reading("digit network"):
         model = restored(lambda: DigitMLP(len(weights["first.bias"])), weights, images.device)
-    except BAD_RECORD as error:
-        if out_of_memory(error):
-            raise
-        raise DamagedModel("This file holds no digit network that this version can read.") from error
     return model(images).softmax(dim=1)

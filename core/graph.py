@@ -7,8 +7,8 @@ little, and all that is made from it is worked out anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count, permutations
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count, islice, permutations
 
 from core.autograd import Value, in_order
 
@@ -24,6 +24,7 @@ OPERATIONS: dict[str, Callable[..., float]] = {
 }
 BOX = 0.42  # half the height of a node's box, in rows
 MOST_LEAVES = 6  # of which all orders are tried
+TRIED = 4  # free rows for a node, the nearest first
 
 
 def evaluated(order: Sequence[Value], given: Mapping[int, float]) -> list[float]:
@@ -86,22 +87,35 @@ def _rows(
         if made_of:
             middle = sum(rows[j] for j in made_of) / len(made_of)
             taken = [rows[j] for j in placed if columns[j] == columns[k]]
-            rows[k] = next(row for row in _around(middle) if all(abs(row - other) >= 2 * BOX for other in taken))
+            free = (row for row in _around(middle) if all(abs(row - other) >= 2 * BOX for other in taken))
+            tried = list(islice(free, TRIED))
+            through = [_through(rows, columns, [(j, row) for j in made_of], columns[k], placed) for row in tried]
+            rows[k] = tried[through.index(min(through))]
             placed.append(k)
     low = min(rows)
     rows = [row - low for row in rows]
     edges = [(j, k) for k, made_of in enumerate(inputs) for j in set(made_of)]
     met = 0
-    for a, node in enumerate(rows):
-        for j, k in edges:
-            if columns[j] < columns[a] < columns[k]:
-                along = (columns[a] - columns[j]) / (columns[k] - columns[j])
-                met += 3 * (abs(rows[j] + along * (rows[k] - rows[j]) - node) < BOX)
+    for j, k in edges:
+        met += 3 * _through(rows, columns, [(j, rows[k])], columns[k], range(len(rows)))
     for n, (i, j) in enumerate(edges):
         for k, m in edges[:n]:
             if columns[i] == columns[k] and columns[j] == columns[m]:
                 met += (rows[i] - rows[k]) * (rows[j] - rows[m]) < 0
     return (met, sum(abs(rows[j] - rows[k]) for j, k in edges)), rows
+
+
+def _through(
+    rows: list[float], columns: list[int], edges: list[tuple[int, float]], end: int, nodes: Iterable[int]
+) -> int:
+    """How many boxes of some nodes are run through by edges from a node to a (column `end`, row)."""
+    met = 0
+    for a in nodes:
+        for j, row in edges:
+            if columns[j] < columns[a] < end:
+                middle = rows[j] + (columns[a] - columns[j]) / (end - columns[j]) * (row - rows[j])
+                met += abs(middle - rows[a]) < BOX
+    return met
 
 
 def _around(row: float) -> Iterator[float]:

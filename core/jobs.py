@@ -1,10 +1,8 @@
 """Runs that people share: one thread does all heavy work and takes turns among the runs.
 
 A run is an iterator of states that a frozen config starts; it has one job, whoever asks for it. The thread calls
-`next` on one run for about 0.2 s, then on another. Which one: first the runs that are to be stopped, then the short
-ones in rotation, and after every third turn of a short run one turn of a long run, also in rotation. So a short run
-waits for one turn of a long one at most, and a long one keeps at least a quarter of the time however many short ones
-come. Nobody holds the lock while a run works, and a snapshot is an immutable object that is read without any lock.
+`next` on one run for about 0.2 s, then on another; core/turns.py says on which. Nobody holds the lock while a run
+works, and a snapshot is an immutable object that is read without any lock.
 
 What a run had learnt is kept in the store under `<key>.kept`: every `checkpoint_seconds`, when it is stopped, when its
 last watcher leaves, and when the runner closes. Whoever asks again goes on from there. A run that fails leaves its last
@@ -23,11 +21,11 @@ from typing import Any
 from core.job import Job, Run, RunConfig, Snapshot
 from core.kept import KEPT, Checkpoint, KeptCheckpoints
 from core.store import ModelStore, StoreError, user_store
+from core.turns import Turns
 
 __all__ = ["KEPT", "Checkpoint", "Job", "RunConfig", "Runner", "RunnerClosed", "Snapshot", "runner"]
 
 WATCHER_SECONDS = 180.0
-SHORT_TURNS = 3  # turns of short runs for one turn of a long run, while both wait
 _log = logging.getLogger(__name__)
 
 
@@ -58,12 +56,10 @@ class Runner:
         self._slice_seconds = slice_seconds
         self._checkpoint_seconds = checkpoint_seconds
         self._watcher_seconds = watcher_seconds
-        self._remembered = remembered
         self._clock = clock
         self._changed = threading.Condition()
-        self._runs: dict[str, Run] = {}  # active ones in the order of their last turn, ended ones of their end
+        self._turns = Turns(remembered)
         self._seen: dict[str, float] = {}  # watcher: when it last gave a sign of life
-        self._short_turns = 0
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -83,10 +79,10 @@ class Runner:
             if self._closed:
                 raise RunnerClosed("The server is shutting down and takes no more runs.")
             self._seen[watcher] = self._clock()
-            run = self._runs.get(key)
+            run = self._turns.get(key)
             begins = run is None or run.status in ("stopped", "failed")
             if run is None:
-                run = self._runs[key] = Run(config, owner or watcher)
+                run = self._turns.add(Run(config, owner or watcher))
             elif run.wish == "stop":  # not stopped yet: it just goes on
                 run.wish, run.owner = None, owner or watcher
             elif run.status == "done" and not stored and run.state is None:
@@ -98,7 +94,7 @@ class Runner:
                 run.owner, run.state = owner or watcher, None if stored else run.state
             run.watchers.add(watcher)
             if not run.active:
-                self._to_the_end(run)
+                self._turns.to_the_end(run)
             run.publish()
             self._forget_absent()
             self._forget_ended()
@@ -111,13 +107,13 @@ class Runner:
     def find(self, key: str) -> Job | None:
         """The job of that key, if it is remembered."""
         with self._changed:
-            run = self._runs.get(key)
+            run = self._turns.get(key)
         return Job(run) if run else None
 
     def watch(self, key: str, watcher: str) -> Job | None:
         """Become a watcher of a run that somebody else has asked for; starts nothing. None if there is no such run."""
         with self._changed:
-            run = self._runs.get(key)
+            run = self._turns.get(key)
             if run is None:
                 return None
             self._seen[watcher] = self._clock()
@@ -129,7 +125,7 @@ class Runner:
     def jobs(self) -> tuple[Job, ...]:
         """All jobs that are remembered, active or ended."""
         with self._changed:
-            return tuple(Job(run) for run in self._runs.values())
+            return tuple(Job(run) for run in self._turns)
 
     def kept(self, key: str) -> dict[str, Any] | None:
         """The record of the checkpoint that a run would go on from, with "kept_progress" (0 to 1) if known; or None."""
@@ -138,7 +134,7 @@ class Runner:
     def leave(self, key: str, watcher: str) -> None:
         """Watch a run no longer. The last one to leave ends it; what it had learnt is kept."""
         with self._changed:
-            run = self._runs.get(key)
+            run = self._turns.get(key)
             if run and watcher in run.watchers:
                 run.watchers.discard(watcher)
                 self._stop_if_deserted(run)
@@ -148,7 +144,7 @@ class Runner:
     def stop(self, key: str, watcher: str) -> bool:
         """End a run and keep what it had learnt; False, and nothing happens, unless it is the owner who asks."""
         with self._changed:
-            run = self._runs.get(key)
+            run = self._turns.get(key)
             if run is None or watcher != run.owner:
                 return False
             if run.active:
@@ -178,7 +174,7 @@ class Runner:
         """Watchers without a sign of life have left."""
         oldest = self._clock() - self._watcher_seconds
         self._seen = {watcher: seen for watcher, seen in self._seen.items() if seen >= oldest}
-        for run in self._runs.values():
+        for run in self._turns:
             if not run.watchers <= self._seen.keys():
                 run.watchers &= self._seen.keys()
                 self._stop_if_deserted(run)
@@ -189,28 +185,12 @@ class Runner:
             run.wish = "stop"
 
     def _forget_ended(self) -> None:
-        ended = [run for run in self._runs.values() if not run.active and not run.wish]
-        for run in ended[: max(0, len(ended) - self._remembered)]:
-            del self._runs[run.key]
-            self._kept.forget(run.key)
+        for key in self._turns.forget_ended():
+            self._kept.forget(key)
 
     def _choose(self) -> Run | None:
-        """Whose turn it is; the policy is in the module's docstring."""
         self._forget_absent()
-        for run in self._runs.values():
-            if run.wish:
-                return run
-        short = next((run for run in self._runs.values() if run.active and run.short), None)
-        long = next((run for run in self._runs.values() if run.active and not run.short), None)
-        if short and not (long and self._short_turns >= SHORT_TURNS):
-            self._short_turns += 1
-            return short
-        self._short_turns = 0
-        return long
-
-    def _to_the_end(self, run: Run) -> None:
-        if self._runs.get(run.key) is run:
-            self._runs[run.key] = self._runs.pop(run.key)
+        return self._turns.choose()
 
     # In the runner's thread, without the lock.
 
@@ -225,14 +205,14 @@ class Runner:
                     self._changed.wait()
                 if self._closed:
                     break
-                self._to_the_end(run)
+                self._turns.to_the_end(run)
             if run.wish == "save":
                 self._save_result(run)
             elif run.wish == "stop":
                 self._stop(run)
             else:
                 self._turn(run)
-        for run in list(self._runs.values()):
+        for run in self._turns:
             if run.active:
                 run.wish = "stop"
                 self._stop(run)
@@ -322,11 +302,8 @@ class Runner:
                 record["kept_progress"] = float(state.progress)
             self._kept.save(run.key, (tensors, record), replace=run.ignores_kept)
             run.ignores_kept = False
-        except StoreError as problem:
-            message, detail = problem.code, str(problem)
         except Exception as error:
-            _log.exception("The checkpoint of %s could not be kept", run.key)
-            message, detail = _kind_of(error), f"{type(error).__name__}: {error}"
+            message, detail = _told(error, "The checkpoint of %s could not be kept", run.key)
         with self._changed:
             run.unkept, run.message, run.detail = False, message, detail
             run.publish()
@@ -344,11 +321,8 @@ class Runner:
             if result is not None and self._store is not None:
                 self._store.save(run.key, *result())
             self._kept.remove(run.key)
-        except StoreError as problem:
-            message, detail = problem.code, str(problem)
         except Exception as error:
-            _log.exception("The result of %s could not be kept", run.key)
-            message, detail = _kind_of(error), f"{type(error).__name__}: {error}"
+            message, detail = _told(error, "The result of %s could not be kept", run.key)
         self._kept.forget(run.key)
         self._end(run, "done", message, detail)
 
@@ -369,7 +343,7 @@ class Runner:
             run.status, run.message, run.detail = status, message, detail
             run.wish, run.unkept = None, False
             run.publish()
-            self._to_the_end(run)
+            self._turns.to_the_end(run)
             self._forget_ended()
         _close(iterator, run.key)
 
@@ -386,6 +360,14 @@ def runner() -> Runner:
             _process_runner = Runner(user_store())
             atexit.register(_process_runner.close)
         return _process_runner
+
+
+def _told(error: Exception, what: str, key: str) -> tuple[str, str]:
+    """A message and its detail: the store's own sentence, or what else went wrong, which then goes to the log too."""
+    if isinstance(error, StoreError):
+        return error.code, str(error)
+    _log.error(what, key, exc_info=error)
+    return _kind_of(error), f"{type(error).__name__}: {error}"
 
 
 def _kind_of(error: Exception) -> str:

@@ -9,20 +9,9 @@ from torch.nn import functional as F
 
 from core import data
 from core.device import describe, pick
+from core.run import Config
 from core.shipped import find
-from core.store import DamagedModel, key_of
-from core.training import (
-    BAD_RECORD,
-    Batch,
-    Checkpoint,
-    TrainingConfig,
-    TrainingState,
-    finished,
-    out_of_memory,
-    restored,
-    seeded,
-    train,
-)
+from core.training import Batch, Checkpoint, Learning, TrainingConfig, finished, reading, restored, seeded, train
 
 DROPPED = 0.2  # share of the features that are left out in training, each by a throw of its own. Srivastava et al. 2014
 
@@ -85,8 +74,10 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ClassificationConfig:
+class ClassificationConfig(Config):
     """All that a trained classifier depends on; its hash is the model's name."""
+
+    kind = "classifier"
 
     dataset: str  # "mnist" or "fashion_mnist"
     training: TrainingConfig
@@ -97,45 +88,24 @@ class ClassificationConfig:
         return {**asdict(self), "checksum": data.checksum(self.dataset)}
 
     @property
-    def key(self) -> str:
-        return key_of("classifier", self.describe())
-
-    @property
     def title(self) -> str:
         return f"{self.dataset} · {self.training.steps} × {self.training.batch_size}"
-
-    @property
-    def short(self) -> bool:
-        return False
 
     def start(self, checkpoint: Checkpoint | None = None) -> "Iterator[ClassificationState]":
         """Trains, from the start or from a checkpoint. What the job runner calls."""
         return train_classifier(self, resume=checkpoint)
 
 
-@dataclass(frozen=True)
-class ClassificationState:
+@dataclass(frozen=True, eq=False)
+class ClassificationState(Learning):
     """Where the training of a classifier stands."""
 
-    training: TrainingState
     config: ClassificationConfig
     device: str  # in words
 
-    @property
-    def progress(self) -> float:
-        return self.training.progress
-
-    @property
-    def problem(self) -> str | None:
-        return self.training.problem
-
-    def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on exactly; valid until the next state is asked for."""
-        return self.training.checkpoint()
-
     def result(self) -> Checkpoint:
         """The finished classifier, with its share of right answers on the test images in the record."""
-        weights, record = finished(self.training, "classifier", self.config, self.device)
+        weights, record = finished(self.training, self.config, self.device)
         test = data.images(self.config.dataset, "test")
         return weights, {**record, "test_accuracy": accuracy(self.training.average, test.images, test.labels)}
 
@@ -165,14 +135,10 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 def restore_classifier(weights: dict[str, Tensor], record: dict, device: torch.device | None = None) -> Classifier:
     """A kept classifier in evaluation mode. Raises core.store.DamagedModel where weights and record disagree."""
-    try:
+    with reading("classifier"):
         network = record["config"]["network"]
         config = ClassifierConfig(**{**network, "widths": tuple(network["widths"])})
         return restored(lambda: Classifier(config), weights, device or pick())
-    except BAD_RECORD as error:
-        if out_of_memory(error):
-            raise
-        raise DamagedModel("This file holds no classifier that this version can read.") from error
 
 
 def pretrained(name: str = "digits", device: torch.device | None = None) -> Classifier:

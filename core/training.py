@@ -4,16 +4,19 @@ Stopping is not asking for the next state. Going on is handing the kept checkpoi
 continued equals one that never was.
 """
 
+import contextlib
 import copy
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from core.run import Config
+from core.store import DamagedModel
 
 Batch = tuple[Tensor, ...]  # the same rows of every tensor of the data
 Loss = Callable[[nn.Module, Batch, torch.Generator], Tensor]  # (model, batch, generator) -> a mean over the batch
@@ -71,6 +74,30 @@ class TrainingState:
     def progress(self) -> float:
         """The share of the updates that are done, 0 to 1."""
         return self.step / self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """Where a run stands that trains a network. Subclasses add `config`, and what there is to see of it."""
+
+    training: TrainingState
+
+    @property
+    def progress(self) -> float:
+        return self.training.progress
+
+    @property
+    def problem(self) -> str | None:
+        return self.training.problem
+
+    @property
+    def detail(self) -> str:
+        """At which update it was that something went wrong."""
+        return str(self.training.step) if self.problem else ""
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on exactly; valid until the next state is asked for."""
+        return self.training.checkpoint()
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -262,15 +289,32 @@ def restored(build: Callable[[], nn.Module], weights: dict[str, Tensor], device:
     return network.to(device, torch.float32).eval().requires_grad_(False)
 
 
-def finished(state: TrainingState, kind: str, config: Any, device: str) -> Checkpoint:
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Within it, what a kept file with wrong contents raises becomes a DamagedModel: the file holds no `what`."""
+    try:
+        yield
+    except BAD_RECORD as error:
+        if out_of_memory(error):
+            raise
+        raise DamagedModel(f"This file holds no {what} that this version can read.") from error
+
+
+def preview_steps(steps: int) -> tuple[int, ...]:
+    """After which updates it is drawn what a model has learnt: 25, 50, 100, … and the last; most happens early."""
+    doubling = [25 * 2**k for k in range(20) if 25 * 2**k < steps]
+    return (*doubling, steps)
+
+
+def finished(state: TrainingState, config: Config, device: str) -> Checkpoint:
     """What is kept of a finished training: averaged weights, and a record of how they came about.
 
-    config: has `training` and `describe()`; device: in words.
+    config: has `training` too; device: in words.
     """
     every = max(1, state.step // 500)  # a curve of 500 points says all that a long one does
     blocks = state.losses[: state.step // every * every].reshape(-1, every)
     record = {
-        "kind": kind,
+        "kind": config.kind,
         "config": config.describe(),
         "parameters": sum(p.numel() for p in state.average.parameters()),
         "examples": state.step * config.training.batch_size,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core import vae_library
-from core.store import key_of
+from core.run import Config
 from core.training import Checkpoint
 from core.vae import VAE, binarized, log_weights
 from core.vae_posterior import grid_posterior
@@ -59,8 +59,10 @@ def held_out(dataset: str, likelihood: str, count: int, seed: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class BoundRun:
+class BoundRun(Config):
     """A measurement of L_k on test images."""
+
+    kind = "bound"
 
     model: str  # its key
     images: int = 100
@@ -71,10 +73,6 @@ class BoundRun:
         """Raises ValueError for numbers that make no sense."""
         if not 1 <= self.k <= MOST or not 1 <= self.images <= 10_000:
             raise ValueError(f"k lies between 1 and {MOST:,}, the images between 1 and 10,000.")
-
-    @property
-    def key(self) -> str:
-        return key_of("bound", asdict(self))
 
     @property
     def title(self) -> str:

@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 from core import data
 from core.device import describe, pick
-from core.store import DamagedModel, key_of
+from core.run import Config
 from core.training import (
-    BAD_RECORD,
     Batch,
     Checkpoint,
+    Learning,
     Loss,
     TrainingConfig,
-    TrainingState,
     finished,
-    out_of_memory,
+    preview_steps,
+    reading,
     restored,
     seeded,
     train,
@@ -33,8 +33,10 @@ MOST_PARTS = 500  # points of the two curves that are kept of a finished run
 
 
 @dataclass(frozen=True)
-class VAERun:
+class VAERun(Config):
     """All that a trained VAE depends on; its hash is the model's name."""
+
+    kind = "vae"
 
     dataset: str  # "mnist" or "fashion_mnist"
     training: TrainingConfig
@@ -57,16 +59,8 @@ class VAERun:
         return {**asdict(self), "checksum": data.checksum(self.dataset)}
 
     @property
-    def key(self) -> str:
-        return key_of("vae", self.describe())
-
-    @property
     def title(self) -> str:
         return f"{self.dataset} · VAE {self.network.latent} · {self.training.steps} × {self.training.batch_size}"
-
-    @property
-    def short(self) -> bool:
-        return False
 
     def start(self, checkpoint: Checkpoint | None = None) -> "Iterator[VAEState]":
         """Trains, from the start or from a checkpoint. What the job runner calls."""
@@ -83,23 +77,14 @@ class Preview:
 
 
 @dataclass(frozen=True, eq=False)
-class VAEState:
+class VAEState(Learning):
     """Where the training of a VAE stands."""
 
-    training: TrainingState
     config: VAERun
     device: str  # in words
     parts: Tensor  # (step, 2): −E_q log p(x | z) and KL of every update, nats per image; NaN where nobody noted it
     examples: Tensor  # (n, 28, 28) uint8: images that it never learns from, one of each class
     previews: tuple[Preview, ...]
-
-    @property
-    def progress(self) -> float:
-        return self.training.progress
-
-    @property
-    def problem(self) -> str | None:
-        return self.training.problem
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on exactly; valid until the next state is asked for."""
@@ -109,7 +94,7 @@ class VAEState:
 
     def result(self) -> Checkpoint:
         """The finished model: averaged weights, how it came about, and the record that is kept beside them."""
-        weights, record = finished(self.training, "vae", self.config, self.device)
+        weights, record = finished(self.training, self.config, self.device)
         every = -(-len(self.parts) // MOST_PARTS)
         blocks = self.parts[: len(self.parts) // every * every].reshape(-1, every, 2).mean(dim=1)
         return weights | {PARTS: blocks, EXAMPLES: self.examples} | _packed(self.previews), record
@@ -159,12 +144,6 @@ def train_vae(
         if state.step in due and state.problem is None:
             previews = (*previews, draw_preview(state.average, state.step, examples, config.training.seed))
         yield VAEState(state, config, in_words, parts[: state.step], examples, previews)
-
-
-def preview_steps(steps: int) -> tuple[int, ...]:
-    """After which updates a preview is drawn: 25, 50, 100, … and the last; most happens early."""
-    doubling = [25 * 2**k for k in range(20) if 25 * 2**k < steps]
-    return (*doubling, steps)
 
 
 def examples_of(config: VAERun) -> Tensor:
@@ -219,13 +198,11 @@ class History:
 
 def history_of(tensors: Mapping[str, Tensor], record: dict) -> History:
     """The history in what `VAEState.result` gave. Raises core.store.DamagedModel where it is no such thing."""
-    try:
+    with reading("history of a VAE"):
         previews = tuple((p.step, p.reconstructed.numpy(), p.drawn.numpy()) for p in _unpacked(tensors))
         parts = tensors[PARTS].numpy() if PARTS in tensors else np.zeros((0, 2), np.float32)
         examples = tensors[EXAMPLES].numpy() if EXAMPLES in tensors else np.zeros((0, 28, 28), np.uint8)
         return History(np.array(record["losses"], np.float32), parts, examples, previews)
-    except BAD_RECORD as error:
-        raise DamagedModel("This file holds no history of a VAE that this version can read.") from error
 
 
 def _begun(config: VAEConfig, images: Tensor) -> VAE:
@@ -240,11 +217,7 @@ def _begun(config: VAEConfig, images: Tensor) -> VAE:
 
 def restore_vae(weights: dict[str, Tensor], record: dict, device: torch.device | None = None) -> VAE:
     """A kept VAE in evaluation mode. Raises core.store.DamagedModel where weights and record disagree."""
-    try:
+    with reading("VAE"):
         config = VAERun.from_record(record["config"]).network
         own = {name: value for name, value in weights.items() if not name.startswith((PREVIEWS, PARTS, EXAMPLES))}
         return restored(lambda: VAE(config), own, device or pick())
-    except BAD_RECORD as error:
-        if out_of_memory(error):
-            raise
-        raise DamagedModel("This file holds no VAE that this version can read.") from error

@@ -1,4 +1,4 @@
-"""The VAEs at hand: those that ship and those that were trained on this machine. Importing it imports no torch."""
+"""The VAEs at hand: see core/library.py. Importing it imports no torch."""
 
 from __future__ import annotations
 
@@ -7,26 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.store import DamagedModel, ModelNotFound, ModelStore, shipped, user_store
+from core import library
+from core.store import DamagedModel
 
 if TYPE_CHECKING:
     from core.vae import VAE
     from core.vae_learned import History
 
 
-def stores() -> tuple[ModelStore, ...]:
-    """Where models are looked for, in this order."""
-    return shipped(), user_store()
-
-
 def available() -> list[dict]:
     """The record of every finished VAE, those that ship first, then the newest."""
-    found: dict[str, dict] = {}
-    for store in stores():
-        records = [r for r in store.records() if r.get("kind") == "vae"]
-        for record in sorted(records, key=lambda r: str(r.get("date", "")), reverse=True):
-            found.setdefault(record["key"], record)
-    return list(found.values())
+    return library.available("vae")
 
 
 def key_named(name: str) -> str:
@@ -36,7 +27,7 @@ def key_named(name: str) -> str:
 
 def record(key: str) -> dict:
     """The record of a model. Raises core.store.ModelNotFound or DamagedModel."""
-    return _store(key).record(key)
+    return library.store_of(key).record(key)
 
 
 @functools.lru_cache(maxsize=6)
@@ -46,7 +37,7 @@ def load(key: str) -> VAE:
 
     from core.vae_learned import restore_vae
 
-    return restore_vae(*_store(key).load(key), torch.device("cpu"))
+    return restore_vae(*library.store_of(key).load(key), torch.device("cpu"))
 
 
 @functools.lru_cache(maxsize=6)
@@ -54,7 +45,7 @@ def history(key: str) -> History:
     """How a model came about. Raises core.store.ModelNotFound or DamagedModel."""
     from core.vae_learned import history_of
 
-    return history_of(*_store(key).load(key))
+    return history_of(*library.store_of(key).load(key))
 
 
 @functools.lru_cache(maxsize=2)
@@ -66,7 +57,7 @@ def decoder(key: str) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    store = _store(key)
+    store = library.store_of(key)
     body = record(key)["config"]["network"]["body"]
     try:
         tensors = load_file(store.folder / f"{key}.safetensors")
@@ -77,10 +68,3 @@ def decoder(key: str) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         raise DamagedModel(f"The decoder of {key} is no perceptron.")
     ends = [name.removesuffix("weight") for name in (*names, "decoder.1.weight")]
     return tuple((tensors[f"{end}weight"], tensors[f"{end}bias"]) for end in ends)
-
-
-def _store(key: str) -> ModelStore:
-    for store in stores():
-        if key in store:
-            return store
-    raise ModelNotFound(f"There is no model {key} on this machine.")

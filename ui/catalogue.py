@@ -5,7 +5,7 @@
     page("em")            by id;  page_of_step("em") -> Page | None
     experiment("em.starts")
 
-To add a page: put its `Page` here, its file in `pages/`, its words in `content/<language>/<id>.md`.
+To add a page: put it in PAGES, its file in `pages/`, its words in `content/<language>/<id>.md`.
 """
 
 from __future__ import annotations
@@ -64,95 +64,23 @@ ROAD: tuple[Step, ...] = (
     Step("guidance", 10),
 )
 
+
+def _page(page_id: str, number: int, open_ones: str, folded: str = "") -> Page:
+    """A page with its experiments, named without the page: the starred ones first, then the folded ones."""
+    stars = tuple(Experiment(f"{page_id}.{name}") for name in open_ones.split())
+    return Page(page_id, number, stars + tuple(Experiment(f"{page_id}.{n}", star=False) for n in folded.split()))
+
+
 PAGES: tuple[Page, ...] = (
-    Page("overview", 0, (Experiment("overview.map"),)),
-    Page(
-        "normal",
-        1,
-        (
-            Experiment("normal.parameters"),
-            Experiment("normal.interval"),
-            Experiment("normal.clt"),
-            Experiment("normal.moments", star=False),
-        ),
-    ),
-    Page(
-        "likelihood",
-        2,
-        (
-            Experiment("likelihood.fit"),
-            Experiment("likelihood.surface"),
-            Experiment("likelihood.heights"),
-            Experiment("likelihood.estimators", star=False),
-            Experiment("likelihood.misfit", star=False),
-        ),
-    ),
-    Page(
-        "multivariate_normal",
-        3,
-        (
-            Experiment("multivariate_normal.shape"),
-            Experiment("multivariate_normal.slices"),
-            Experiment("multivariate_normal.fit"),
-            Experiment("multivariate_normal.sampling", star=False),
-            Experiment("multivariate_normal.matrix", star=False),
-            Experiment("multivariate_normal.pixels", star=False),
-        ),
-    ),
-    Page(
-        "gaussian_mixture",
-        4,
-        (
-            Experiment("gaussian_mixture.design"),
-            Experiment("gaussian_mixture.sampling"),
-            Experiment("gaussian_mixture.posterior"),
-            Experiment("gaussian_mixture.geyser", star=False),
-            Experiment("gaussian_mixture.no_closed_form", star=False),
-        ),
-    ),
-    Page(
-        "em",
-        5,
-        (
-            Experiment("em.half_steps"),
-            Experiment("em.bound"),
-            Experiment("em.starts"),
-            Experiment("em.kl", star=False),
-            Experiment("em.how_many", star=False),
-            Experiment("em.rivals", star=False),
-        ),
-    ),
-    Page(
-        "neural_network",
-        6,
-        (
-            Experiment("neural_network.autograd"),
-            Experiment("neural_network.descent"),
-            Experiment("neural_network.curve"),
-            Experiment("neural_network.line", star=False),
-            Experiment("neural_network.digits", star=False),
-        ),
-    ),
-    Page(
-        "vae",
-        7,
-        (
-            Experiment("vae.train"),
-            Experiment("vae.latent_map"),
-            Experiment("vae.reparameterize"),
-            Experiment("vae.beta", star=False),
-            Experiment("vae.bound", star=False),
-        ),
-    ),
-    Page(
-        "diffusion_model",
-        9,
-        (
-            Experiment("diffusion_model.denoise"),
-            Experiment("diffusion_model.train"),
-            Experiment("diffusion_model.samplers"),
-        ),
-    ),
+    _page("overview", 0, "map"),
+    _page("normal", 1, "parameters interval clt", "moments"),
+    _page("likelihood", 2, "fit surface heights", "estimators misfit"),
+    _page("multivariate_normal", 3, "shape slices fit", "sampling matrix pixels"),
+    _page("gaussian_mixture", 4, "design sampling posterior", "geyser no_closed_form"),
+    _page("em", 5, "half_steps bound starts", "kl how_many rivals"),
+    _page("neural_network", 6, "autograd descent curve", "line digits"),
+    _page("vae", 7, "train latent_map reparameterize", "beta bound"),
+    _page("diffusion_model", 9, "denoise train samplers"),
 )
 
 

@@ -18,19 +18,37 @@ one), and say what was drawn with `links.put(SHAPE, points)`.
 
 The key of a setting is its widget's key, its name in the URL and, in the page's Markdown, the section of its label.
 Values in a URL are the same in every language. A value that is out of range is clamped, nonsense is replaced by the
-default, and either way `problems()` has a sentence about it. `ui/chapter.py` calls `enter` and `leave`.
+default, and either way `problems()` has a sentence about it. `ui/shell.py` calls `arrive` and `completed`.
+
+What a setting is stands in ui/settings.py; here is what this session has set.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from ui import packing, text
+from ui import text
+from ui.settings import (  # noqa: F401, pages take all of it from here
+    Setting,
+    as_number,
+    choice,
+    clamp,
+    decode,
+    encode,
+    flag,
+    from_canvas,
+    points,
+    real,
+    rows,
+    several,
+    span,
+    strokes,
+    whole,
+)
 
 VALUES = "links.values"  # what each setting of the page is now, hidden ones too
 PENDING = "links.pending"  # what the link asked for and nobody has read yet, as text
@@ -41,28 +59,6 @@ ADDRESS = "links.address"  # what this page's experiments have written into the 
 PAGE = "links.page"
 FORCED = "links.forced"  # settings that the browser may not have been told yet, and for how many whole runs more
 RUNS = 2  # whole runs that a new value is sent in: the messages of a run that another one interrupts can be lost
-MAX_TEXT = 4_000  # characters of one value that are looked at
-MOST_POINTS = 1_000  # of a canvas that sets no limit of its own
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing that a person can set. `kind`: whole, real, choice, flag, several, span, points, strokes, rows."""
-
-    key: str
-    kind: str
-    default: object
-    choices: tuple[str | int, ...] = ()
-    low: float = 0.0
-    high: float = 1.0
-    step: float = 1.0
-    columns: tuple[tuple[float, float], ...] = ()  # of rows: the bounds of each number of a row
-    most: int = 0  # of rows and points: how many there may be; 0: as many as a link can hold
-
-    @property
-    def experiment(self) -> str:
-        """Id of the experiment that the setting belongs to: the first two parts of its key."""
-        return ".".join(self.key.split(".")[:2])
 
 
 @dataclass(frozen=True)
@@ -72,170 +68,6 @@ class Problem:
     key: str
     code: str
     values: tuple[tuple[str, str], ...] = ()
-
-
-def whole(key: str, default: int, *, low: int, high: int, step: int = 1) -> Setting:
-    """A whole number from low to high."""
-    return Setting(key, "whole", default, low=low, high=high, step=step)
-
-
-def real(key: str, default: float, *, low: float, high: float, step: float) -> Setting:
-    """A number from low to high."""
-    return Setting(key, "real", float(default), low=low, high=high, step=step)
-
-
-def choice(key: str, default: str | int, choices: tuple[str | int, ...]) -> Setting:
-    """One of a few names, which are never translated."""
-    return Setting(key, "choice", default, tuple(choices))
-
-
-def flag(key: str, default: bool = False) -> Setting:
-    """Yes or no."""
-    return Setting(key, "flag", default)
-
-
-def several(key: str, default: tuple[str | int, ...], choices: tuple[str | int, ...]) -> Setting:
-    """Any number of a few names, in the order of the choices."""
-    return Setting(key, "several", tuple(default), tuple(choices))
-
-
-def span(key: str, default: tuple[float, float], *, low: float, high: float, step: float) -> Setting:
-    """Two numbers, the lower first."""
-    return Setting(key, "span", (float(default[0]), float(default[1])), low=low, high=high, step=step)
-
-
-def points(key: str, default: tuple = (), *, low: float, high: float, most: int = 0) -> Setting:
-    """Points of a plane, a tuple of (x, y), both from low to high. 16 bits each in a link."""
-    return Setting(key, "points", tuple(default), low=low, high=high, most=most)
-
-
-def strokes(key: str, default: tuple = ()) -> Setting:
-    """What was drawn: a tuple of strokes, each a tuple of (x, y) from 0 to 1. 8 bits each in a link."""
-    return Setting(key, "strokes", tuple(default), low=0.0, high=1.0)
-
-
-def rows(key: str, default: tuple, columns: tuple[tuple[float, float], ...], *, most: int = 8) -> Setting:
-    """A few rows of numbers, such as the components of a mixture; `columns` has the bounds of each number of a row."""
-    return Setting(key, "rows", tuple(tuple(map(float, row)) for row in default), columns=columns, most=most)
-
-
-# ---- text <-> values -----------------------------------------------------------------------------------------------
-
-
-def encode(setting: Setting, value: object) -> str:
-    """The value as it stands in a link."""
-    match setting.kind:
-        case "flag":
-            return "1" if value else "0"
-        case "several":
-            return "-".join(str(v) for v in value)
-        case "span":
-            return "_".join(_short(v) for v in value)
-        case "points":
-            return packing.pack_points(value, setting.low, setting.high)
-        case "strokes":
-            return packing.pack_strokes(value)
-        case "rows":
-            return "~".join("_".join(_short(v) for v in row) for row in value)
-        case "real":
-            return _short(value)
-        case _:
-            return str(value)
-
-
-def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
-    """(value, problem code or None) for a text from a link. Never raises: nonsense gives the default."""
-    asked = asked[:MAX_TEXT].strip()
-    try:
-        match setting.kind:
-            case "flag":
-                known = {"1": True, "0": False, "true": True, "false": False}
-                return known[asked.lower()], None
-            case "choice":
-                return {str(c): c for c in setting.choices}[asked], None
-            case "several":
-                named = {str(c): c for c in setting.choices}
-                parts = [p for p in asked.split("-") if p]
-                kept = tuple(c for c in setting.choices if str(c) in parts)
-                return kept, None if all(p in named for p in parts) else "dropped"
-            case "points":
-                return clamp(setting, packing.unpack_points(asked, setting.low, setting.high))
-            case "strokes":
-                return packing.unpack_strokes(asked), None
-            case "rows":
-                return clamp(setting, tuple(tuple(_number(p) for p in r.split("_")) for r in asked.split("~") if r))
-            case "span":
-                lower, upper = (_number(p) for p in asked.split("_"))
-                return clamp(setting, (lower, upper))
-            case _:
-                return clamp(setting, _number(asked))
-    except (ValueError, KeyError, OverflowError):
-        return setting.default, "nonsense"
-
-
-def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
-    """(the nearest value that is allowed, "clamped" if it is another, else None)."""
-    match setting.kind:
-        case "whole":
-            inside = min(max(value, setting.low), setting.high)
-            inside = int(setting.low + round((inside - setting.low) / setting.step) * setting.step)
-            inside = inside if inside <= setting.high else int(inside - setting.step)
-            return inside, None if inside == value else "clamped"
-        case "real":
-            inside = float(min(max(value, setting.low), setting.high))
-            return inside, None if inside == value else "clamped"
-        case "span":
-            ends = sorted(float(min(max(v, setting.low), setting.high)) for v in value)
-            return tuple(ends), None if tuple(ends) == tuple(value) else "clamped"
-        case "choice":
-            return (value, None) if value in setting.choices else (setting.default, "unknown")
-        case "several":
-            kept = tuple(c for c in setting.choices if c in value)
-            return kept, None if len(kept) == len(value) else "dropped"
-        case "points" if setting.most:
-            kept = tuple(value[: setting.most])
-            return kept, None if len(kept) == len(value) else "too_many"
-        case "rows":
-            if any(len(row) != len(setting.columns) for row in value):
-                raise ValueError("a row has another number of columns")
-            kept = tuple(
-                tuple(float(min(max(v, low), high)) for v, (low, high) in zip(row, setting.columns, strict=True))
-                for row in value[: setting.most]
-            )
-            return kept, None if kept == tuple(value) else "clamped_rows" if len(kept) == len(value) else "too_many"
-        case _:
-            return value, None
-
-
-def from_canvas(setting: Setting, said: object) -> object | None:
-    """What a browser says that a setting is now, brought within its bounds; None for what it cannot be."""
-    try:
-        match setting.kind:
-            case "points":
-                low, high = setting.low, setting.high
-                kept = tuple(tuple(min(max(_number(v), low), high) for v in (x, y)) for x, y in said)
-                return kept[: setting.most or MOST_POINTS]
-            case "rows":
-                return clamp(setting, tuple(tuple(_number(v) for v in row) for row in said))[0]
-            case "real" | "whole":
-                return clamp(setting, _number(said))[0]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return None
-
-
-def _number(asked: str | float) -> float:
-    number = float(asked)
-    if not math.isfinite(number):
-        raise ValueError(asked)
-    return number
-
-
-def _short(value: float) -> str:
-    return f"{float(value):.6g}"
-
-
-# ---- the state of this session --------------------------------------------------------------------------------------
 
 
 def arrive(page_id: str) -> None:
@@ -395,7 +227,7 @@ def _say(setting: Setting, code: str, asked: str) -> None:
     bounds = (("low", text.number(setting.low, 6)), ("high", text.number(setting.high, 6)))
     values: tuple[tuple[str, str], ...] = ()
     if code == "clamped" and setting.kind in ("whole", "real"):
-        used = clamp(setting, _number(asked))[0]
+        used = clamp(setting, as_number(asked))[0]
         values = (*bounds, ("used", text.number(used, 6)))
     elif code == "clamped":
         code, values = "clamped_span", bounds

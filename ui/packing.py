@@ -1,6 +1,7 @@
 """What was drawn, as short text that may stand in a URL, and back.
 
-Points are two 16-bit numbers each, strokes a count and two bytes for each point; zlib and base64 without padding
+Points are two 16-bit numbers each, on a grid that holds round numbers, after a dot (without it: from an older link, on
+65,535 steps whatever the range); strokes a count and two bytes for each point; zlib and base64 without padding
 follow. A drawing that would be longer than `LIMIT` characters is thinned, every second point at a time.
 Text that cannot be read is a ValueError.
 """
@@ -13,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+OLD_STEPS = 65_535  # the most that 16 bits hold
 LIMIT = 3_000  # characters in a URL
 MOST = 60_000  # bytes that a text may unpack to
 Point = tuple[float, float]
@@ -21,18 +23,31 @@ Point = tuple[float, float]
 def pack_points(points: Sequence[Sequence[float]], low: float, high: float) -> str:
     """(N, 2) numbers from low to high as text."""
     kept = list(points)
-    while len(packed := _wrap(b"".join(_short(p, low, high) for p in kept))) > LIMIT:
+    while len(packed := _wrap(b"".join(_short(p, low, high) for p in kept))) >= LIMIT:
         kept = kept[::2]
-    return packed
+    return packed and f".{packed}"
 
 
 def unpack_points(packed: str, low: float, high: float) -> tuple[Point, ...]:
     """The points of a text; ValueError for anything that `pack_points` did not write."""
-    raw = _unwrap(packed)
+    steps = _steps(low, high) if packed.startswith(".") else OLD_STEPS
+    raw = _unwrap(packed.removeprefix("."))
     if len(raw) % 4:
         raise ValueError("the points are cut short")
-    scale = (high - low) / 65_535
-    return tuple((low + x * scale, low + y * scale) for x, y in struct.iter_unpack("<HH", raw))
+
+    def place(k: int) -> float:
+        return round(low + (high - low) * min(k, steps) / steps, 9) + 0.0  # no minus zero
+
+    return tuple((place(x), place(y)) for x, y in struct.iter_unpack("<HH", raw))
+
+
+def _steps(low: float, high: float) -> int:
+    """The steps of the range: as many as fit so that the multiples of 0.001, else of 0.01 …, lie on the grid."""
+    for unit in (1_000, 100, 10, 1):
+        first, last = round(low * unit), round(high * unit)
+        if abs(low * unit - first) + abs(high * unit - last) < 1e-6 and 0 < last - first <= OLD_STEPS:
+            return OLD_STEPS // (last - first) * (last - first)
+    return OLD_STEPS
 
 
 def pack_strokes(strokes: Sequence[Sequence[Sequence[float]]]) -> str:
@@ -70,7 +85,8 @@ def _bytes(stroke: list) -> bytes:
 
 
 def _short(point: Sequence[float], low: float, high: float) -> bytes:
-    return struct.pack("<HH", *(round(65_535 * min(max((float(v) - low) / (high - low), 0.0), 1.0)) for v in point))
+    steps = _steps(low, high)
+    return struct.pack("<HH", *(round(steps * min(max((float(v) - low) / (high - low), 0.0), 1.0)) for v in point))
 
 
 def _wrap(raw: bytes) -> str:

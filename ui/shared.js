@@ -64,6 +64,9 @@ function rgb(colour) {
 
 const veil = (colour, alpha) => `rgb(${rgb(colour).join(" ")} / ${alpha})`;
 
+// How large type is beside its usual size: while somebody presents, the page's root font is larger.
+const typeScale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+
 // Streamlit's theme decides light or dark; the colours themselves are the project's one table.
 function readTheme(root) {
   const page = getComputedStyle(root).getPropertyValue("--st-background-color").trim() || "#ffffff";
@@ -77,8 +80,16 @@ function readTheme(root) {
   root.style.setProperty("--canvas", canvas);
   root.style.setProperty("--edge", veil(ink, dark ? 0.2 : 0.14));
   root.style.setProperty("--wash", veil(ink, dark ? 0.12 : 0.06));
-  const font = getComputedStyle(root).fontFamily;
-  return { dark, ink, muted, canvas, page, font, mark: table.mark, text: table.text };
+  const font = getComputedStyle(root).fontFamily, scale = typeScale();
+  const type = (size, weight = "") => `${weight} ${size * scale}px ${font}`;         // for a pen
+  return { dark, ink, muted, canvas, page, font, scale, type, mark: table.mark, text: table.text };
+}
+
+// Calls back when the element's room or the size of type has changed; a gauge inside it, one rem wide, tells the latter.
+function watchRoom(root, act) {
+  const gauge = make("i", { class: "gauge" }), observer = new ResizeObserver(act);
+  root.append(gauge);
+  for (const element of [root, gauge]) observer.observe(element);
 }
 
 // A canvas of so many CSS pixels, sharp on this screen; returns the pen, scaled to CSS pixels, with the sheet cleared.

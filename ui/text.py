@@ -29,6 +29,7 @@ COOKIE = "ten_steps_language"
 _SECTION = re.compile(r"^# ([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)[ \t]*$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _PARTICLES = re.compile(r"([\d%가-힣])([\])*]*)(은/는|이/가|을/를|과/와|으로/로)")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CLOSED = "013678"  # digits whose Korean names end in a consonant: 영 일 삼 육 칠 팔
 _COLOURED = re.compile(r":(" + "|".join(colours.ROLES) + r")\[([^\]]*)\]")
 
@@ -145,11 +146,12 @@ def plain(body: str) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number for a sentence: `digits` significant digits, a true minus sign, no exponent for ordinary sizes."""
+    """A number for a sentence: `digits` significant digits, a true minus sign, ordinary sizes written out."""
     if value != value or value in (float("inf"), float("-inf")):
         return {True: "–", False: "∞" if value > 0 else "−∞"}[value != value]
     if value and not 1e-4 <= abs(value) < 1e7:
-        shown = f"{value:.{digits - 1}e}"
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        shown = f"{mantissa}\u00a0×\u00a010{str(int(power)).translate(_RAISED)}"  # torn apart by no line end
     else:
         shown = f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
     return shown.replace("-", "−")

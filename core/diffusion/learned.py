@@ -17,17 +17,17 @@ from core.diffusion.samplers import dpm_solver_pp
 from core.diffusion.schedule import NoiseSchedule
 from core.diffusion.unet import UNet, UNetConfig
 from core.neural_network import to_unit
+from core.run import Config
 from core.shapes import points_along
-from core.store import DamagedModel, key_of
 from core.training import (
-    BAD_RECORD,
     Batch,
     Checkpoint,
+    Learning,
     Loss,
     TrainingConfig,
-    TrainingState,
     finished,
-    out_of_memory,
+    preview_steps,
+    reading,
     restored,
     seeded,
     train,
@@ -57,8 +57,10 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
-class DiffusionConfig:
+class DiffusionConfig(Config):
     """All that a trained diffusion model depends on; its hash is the model's name."""
+
+    kind = "diffusion"
 
     dataset: str  # one of IMAGE_SETS, SHAPES or DRAWING
     training: TrainingConfig
@@ -100,10 +102,6 @@ class DiffusionConfig:
         return {**asdict(self), "checksum": checksum}
 
     @property
-    def key(self) -> str:
-        return key_of("diffusion", self.describe())
-
-    @property
     def title(self) -> str:
         return f"{self.dataset} · {self.training.steps} × {self.training.batch_size}"
 
@@ -126,21 +124,12 @@ class Preview:
 
 
 @dataclass(frozen=True, eq=False)
-class DiffusionState:
+class DiffusionState(Learning):
     """Where the training of a diffusion model stands."""
 
-    training: TrainingState
     config: DiffusionConfig
     previews: tuple[Preview, ...]  # each from the same noise, so that only the weights differ
     device: str  # in words
-
-    @property
-    def progress(self) -> float:
-        return self.training.progress
-
-    @property
-    def problem(self) -> str | None:
-        return self.training.problem
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on exactly; valid until the next state is asked for."""
@@ -150,7 +139,7 @@ class DiffusionState:
 
     def result(self) -> Checkpoint:
         """The finished model: averaged weights, and the record that is kept beside them."""
-        return finished(self.training, "diffusion", self.config, self.device)
+        return finished(self.training, self.config, self.device)
 
 
 def denoising_loss(schedule: NoiseSchedule, label_dropout: float) -> Loss:
@@ -208,12 +197,6 @@ def draw_points(
     return points_along(strokes, n, generator) if dataset == DRAWING else data.shape(dataset, n, generator)
 
 
-def preview_steps(steps: int) -> tuple[int, ...]:
-    """After which updates a preview is drawn: 25, 50, 100, … and the last; most happens early."""
-    doubling = [25 * 2**k for k in range(20) if 25 * 2**k < steps]
-    return (*doubling, steps)
-
-
 def train_diffusion(
     config: DiffusionConfig, device: torch.device | None = None, resume: Checkpoint | None = None
 ) -> Iterator[DiffusionState]:
@@ -266,15 +249,11 @@ def restore_network(
     weights: dict[str, Tensor], record: dict, device: torch.device | None = None
 ) -> tuple[nn.Module, NoiseSchedule]:
     """A kept model's network, which predicts v, in evaluation mode, and its schedule. Raises as `restore` does."""
-    try:
+    with reading("diffusion model"):
         config = DiffusionConfig.from_record(record["config"])
         schedule = config.schedule.build()
         network = restored(lambda: _network(config.network), weights, device or pick())
         _try_out(network)
-    except BAD_RECORD as error:
-        if out_of_memory(error):
-            raise
-        raise DamagedModel("This file holds no diffusion model that this version can read.") from error
     return network, schedule
 
 

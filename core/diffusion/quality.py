@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from core.store import key_of
+from core.run import Config
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class QualityConfig:
+class QualityConfig(Config):
     """All that a measured race depends on."""
+
+    kind = "quality"
 
     model: str  # a model's key
     dataset: str  # what the samples are compared with
@@ -44,16 +46,8 @@ class QualityConfig:
     strokes: tuple[tuple[tuple[float, float], ...], ...] = ()  # of a drawing
 
     @property
-    def key(self) -> str:
-        return key_of("quality", asdict(self))
-
-    @property
     def title(self) -> str:
         return f"{self.dataset} · {len(self.entries)} × {self.count}"
-
-    @property
-    def short(self) -> bool:
-        return False
 
     def start(self, checkpoint: "Checkpoint | None" = None) -> "Iterator[QualityState]":
         """Measures one entry after the other. What the job runner calls."""

@@ -1,12 +1,12 @@
 """Sampling as a run: a frozen config in, frames out. A frame is what a page shows of one step."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.store import key_of
+from core.run import Config
 
 if TYPE_CHECKING:
     import torch
@@ -22,8 +22,11 @@ MOST_POINTS = 5_000
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(Config):
     """All that a sampled picture depends on."""
+
+    kind = "sampling"
+    short = True
 
     model: str  # a model's key
     sampler: str = "ddim"  # one of SAMPLERS
@@ -37,16 +40,8 @@ class SamplingConfig:
     frames: int = 51  # at most so many steps are kept, spread evenly, first and last among them
 
     @property
-    def key(self) -> str:
-        return key_of("sampling", asdict(self))
-
-    @property
     def title(self) -> str:
         return f"{self.sampler} · {self.steps}"
-
-    @property
-    def short(self) -> bool:
-        return True
 
     def start(self, checkpoint: None = None) -> "Iterator[SamplingState]":
         """Samples with the model of that key. What the job runner calls; there is nothing to continue from."""

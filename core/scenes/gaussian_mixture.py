@@ -36,13 +36,15 @@ BOOK_COVS = (((0.07, 0.44), (0.44, 33.7)), ((0.17, 0.94), (0.94, 36.0)))
 GEYSER_BOX: Box = (-7.0, 7.0, -20.0, 120.0)
 
 
-def mixture_of(rows: Rows) -> GaussianMixture | None:
-    """The mixture of the rows, or None where they are none."""
+def mixture_of(rows: Rows | None) -> GaussianMixture | None:
+    """The mixture of the rows, or None where they are none. Without rows (None) it is the book's, for the geyser."""
     import torch
 
     from core.gaussian_mixture import GaussianMixture
     from core.multivariate_normal import covariance
 
+    if rows is None:
+        return book()
     table = torch.tensor(rows, dtype=torch.float64, device="cpu").reshape(-1, 6)
     if not len(table) or not bool(table[:, 0].sum() > 0):
         return None
@@ -143,7 +145,7 @@ class MapScene(Scene):
     lines: int = 32
 
     def compute(self) -> dict[str, np.ndarray]:
-        mixture = book() if self.rows is None else mixture_of(self.rows)
+        mixture = mixture_of(self.rows)
         if mixture is None:
             return NOTHING
         places = lattice(self.box, self.columns, self.lines)
@@ -173,7 +175,7 @@ class QueryScene(Scene):
 
         from core.multivariate_normal import MultivariateNormal
 
-        mixture = book() if self.rows is None else mixture_of(self.rows)
+        mixture = mixture_of(self.rows)
         if mixture is None:
             return NOTHING
         place = torch.tensor([self.x, self.y], dtype=torch.float64, device="cpu")

@@ -13,7 +13,7 @@ from ui.plane import Arrows, Cloud, Components, Density, Mixture, Panel, plane
 
 ID = "gaussian_mixture.design"
 PARTS = common.rows(f"{ID}.parts")
-CHOSEN = links.choice(f"{ID}.chosen", 1, tuple(range(1, common.MOST + 1)))
+CHOSEN = links.whole(f"{ID}.chosen", 1, low=1, high=common.MOST)  # followed by sliders and picture
 AWAY = (0.3, -0.3)  # of the tip of a peak's arrow, in the units of the plane
 FIELDS = ("weight", "mean_x", "mean_y", "std_x", "std_y", "correlation")
 
@@ -41,7 +41,15 @@ def draw(page: chapter.Chapter) -> None:
                     **common.axes(),
                     equal=True,
                     layers=layers,
-                    handles=[Components(name="parts", rows="parts", label=t.words(f"{ID}.handle"), most=common.MOST)],
+                    handles=[
+                        Components(
+                            name="parts",
+                            rows="parts",
+                            label=t.words(f"{ID}.handle"),
+                            most=common.MOST,
+                            chosen="chosen",
+                        )
+                    ],
                     model=density,
                     pointer=t.template(f"{ID}.pointer"),
                     weight=1.25,
@@ -54,7 +62,7 @@ def draw(page: chapter.Chapter) -> None:
                 ),
             ],
             key=f"{ID}.plane",
-            values={"parts": PARTS},
+            values={"parts": PARTS, "chosen": CHOSEN},
             height=340,
             invite=t.words(f"{ID}.invite"),
         )

@@ -21,9 +21,11 @@ INPUTS = {
 }
 HALF, HIGH = 0.43, 0.41  # of a box, in columns and rows
 WIDE = 5  # columns, from which on boxes are narrow
-SAID = 52  # pixels of the two lines in the picture's corner
-ROW, LOWEST, HIGHEST = 64, 312, 372  # pixels of a row, and of the whole picture
-AGREES = 1e-6  # relative to the gradient's size
+SAID = 52, 78  # pixels of the two lines in the picture's corner, and with the presenter's larger type
+ROW, LOWEST, HIGHEST = 64, 312, (372, 424)  # pixels of a row, and of the whole picture
+TINY = 1e-4  # gradients below it would be zeros in six decimals
+SHOWN = 2  # decimals of an input, in its field and in the graph
+AGREES = 1e-5  # relative to the gradient's size: at s = 0.01 a finite difference is 2e-6 off
 
 
 @st.fragment
@@ -37,7 +39,8 @@ def draw(page: chapter.Chapter) -> None:
             for name in USED[expression]:
                 with st.container(width=150):
                     controls.number(INPUTS[name])
-        settings = AutogradScene(expression, tuple(round(float(links.value(INPUTS[n])), 6) for n in USED[expression]))
+        given = tuple(round(float(links.value(INPUTS[name])), SHOWN) for name in USED[expression])
+        settings = AutogradScene(expression, given)
         arrays = scene.shown(settings)
         if "problem" in arrays:
             text.prose(t.words(f"{ID}.problem.{arrays['problem']}"))
@@ -218,11 +221,16 @@ def _room(rows: float) -> Axis:
     """The rows, and above them the two lines that say what happens; few rows are not drawn larger than four."""
     tall, height = max(rows + 1.0, 3.0), _height(rows)
     low = rows / 2 - tall / 2
-    return Axis("", low, low + tall * height / (height - SAID), shown=False)
+    return Axis("", low, low + tall * height / (height - SAID[_larger()]), shown=False)
 
 
 def _height(rows: float) -> int:
-    return round(min(HIGHEST, max(LOWEST, SAID + ROW * (rows + 1))))
+    return round(min(HIGHEST[_larger()], max(LOWEST, SAID[_larger()] + ROW * (rows + 1))))
+
+
+def _larger() -> bool:
+    """Whether the page is presented, with larger type."""
+    return bool(st.session_state.get("presenting", False))
 
 
 def _checked(graph: _Graph) -> list[int]:
@@ -243,9 +251,10 @@ def _check(graph: _Graph) -> list[Layer]:
     for row, k in enumerate(_checked(graph), 1):
         gradient, checked = float(graph.arrays["gradients"][-1, k]), float(graph.arrays["difference"][k])
         mark = "✓" if agree(gradient, checked) else "≠"
-        found = [_long(gradient) if graph.is_complete(k, f) else "" for f in moments]
+        tiny = ROUNDING < abs(gradient) < TINY
+        found = [_long(gradient, tiny) if graph.is_complete(k, f) else "" for f in moments]
         marks = [mark if graph.is_complete(k, f) else "" for f in moments]
-        name, known = f"∂f/∂{graph.names[k]}", _long(checked)
+        name, known = f"∂f/∂{graph.names[k]}", _long(checked, tiny)
         layers += [
             Words(name=f"row{k}", role="noise" if k in graph.made else "exact", x=columns["name"], y=-row, text=name),
             Words(name=f"found{k}", role="score", x=columns["backward"], y=-row, text=found, align="right"),
@@ -311,8 +320,10 @@ def short(value: float) -> str:
     return size(value, 4)
 
 
-def _long(value: float) -> str:
-    """Six decimals, so that the last digits of the two columns can be compared."""
+def _long(value: float, tiny: bool = False) -> str:
+    """Six decimals, so that the last digits of the two columns can be compared. tiny: a power of ten instead."""
+    if tiny:
+        return short(value)
     if abs(value) >= 1e5:
         return text.number(value, 7)
     return f"{round(value, 6) + 0.0:.6f}".replace("-", "−")  # + 0.0: no minus before a zero

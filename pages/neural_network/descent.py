@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import scene
 from core.scenes.neural_network import RULES, SURFACES, DescentScene
-from pages.neural_network.common import size
+from pages.neural_network.common import size, until_gone
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Contours, Curve, Dot, Heat, Panel, plane
 
@@ -29,6 +29,7 @@ STEPS = links.whole(f"{ID}.steps", FIRST.steps, low=10, high=390, step=10)
 SETTINGS = (SURFACE, SGD, MOMENTUM, ADAM, STEPS, *(s for pair in START.values() for s in pair))
 ROLES = {"sgd": "score", "momentum": "model", "adam": "latent"}
 LOWEST = 1e-12  # of the axis of heights
+FAR = 1e4  # from where on a walk is no longer drawn
 
 
 @st.fragment
@@ -83,7 +84,8 @@ def _picture(settings: DescentScene, arrays: Mapping[str, np.ndarray]) -> None:
         above = np.where(np.isfinite(above), np.maximum(above, LOWEST), np.nan)
     for k, rule in enumerate(RULES):
         look = {"role": ROLES[rule], "label": t.words(f"{ID}.rule.{rule}"), "dashed": rule == "momentum", "grow": True}
-        walks.append(Curve(name=rule, x=_seen(arrays["x"][k]), y=_seen(arrays["y"][k]), **look))
+        x, y = until_gone(arrays["x"][k], arrays["y"][k], FAR)
+        walks.append(Curve(name=rule, x=x, y=y, **look))
         heights.append(Curve(name=rule, x=steps, y=above[k], **look))
     finite = above[np.isfinite(above)]
     plane(
@@ -124,11 +126,6 @@ def _picture(settings: DescentScene, arrays: Mapping[str, np.ndarray]) -> None:
         invite=t.words(f"{ID}.invite"),
         scene=settings.key,
     )
-
-
-def _seen(values: np.ndarray) -> np.ndarray:
-    """What lies far outside is drawn at a place that is far enough outside."""
-    return np.clip(values, -1e3, 1e3)
 
 
 def _bottom(settings: DescentScene) -> float:

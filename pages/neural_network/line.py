@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import scene
 from core.scenes.neural_network import LINE, LineScene
-from pages.neural_network.common import size
+from pages.neural_network.common import size, until_gone
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Bars, Cloud, Contours, Curve, Density, Dot, Heat, Normal, Panel, plane
 
@@ -29,6 +29,7 @@ SETTINGS = (BATCH, RATE, NOISE, COUNT, SLOPE, INTERCEPT, STEPS, SEED)
 BINS = 15
 FARTHEST = 9.0  # an error that is still in the picture of the errors
 NARROWEST = 0.02  # σ of a normal that can still be drawn
+FAR = 1e4  # from where on nothing is drawn
 
 
 @st.fragment
@@ -71,7 +72,7 @@ def draw(page: chapter.Chapter) -> None:
             {
                 "one": home | {BATCH: "1"},
                 "settled": home | {BATCH: "1", RATE: 0.03, STEPS: 390},
-                "fast": home | {RATE: 0.9},
+                "fast": home | {RATE: 0.9, SLOPE: 2.3, INTERCEPT: 5.8, STEPS: 10},  # near enough to be seen leaving
                 "single": home | {COUNT: 1},
             },
         )
@@ -80,7 +81,8 @@ def draw(page: chapter.Chapter) -> None:
 def _picture(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> None:
     t, points = text.current(), arrays["points"]
     ends = np.array([0.0, 1.0])
-    lines = np.clip(arrays["slope"][:, None] * ends + arrays["intercept"][:, None], -1e4, 1e4)
+    across, lines = _drawn_lines(arrays["slope"], arrays["intercept"])
+    walk_x, walk_y = until_gone(arrays["slope"], arrays["intercept"], FAR)
     best = arrays["best"][0] * ends + arrays["best"][1]
     batches = np.full((*arrays["batch"].shape, 2), np.nan)
     looked = arrays["batch"] >= 0
@@ -106,7 +108,7 @@ def _picture(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> None:
                     Curve(name="best", role="exact", x=ends, y=best, label=t.words(f"{ID}.best")),
                     Curve(
                         name="line", role="model", label=t.words(f"{ID}.now"),
-                        x=np.broadcast_to(ends, lines.shape), y=lines,
+                        x=across, y=lines,
                     ),
                 ],
             ),
@@ -119,10 +121,7 @@ def _picture(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> None:
                     Heat(name="heat", **box, low=low, high=low + 2.2 * (top - low), palette="density", role="noise"),
                     Contours(name="levels", **box, at=arrays["levels"], role="noise"),
                     Cloud(name="least", at=arrays["best"][None], role="exact", size=5, label=t.words(f"{ID}.best")),
-                    Curve(
-                        name="walk", role="model", grow=True,
-                        x=np.clip(arrays["slope"], -1e4, 1e4), y=np.clip(arrays["intercept"], -1e4, 1e4),
-                    ),
+                    Curve(name="walk", role="model", grow=True, x=walk_x, y=walk_y),
                 ],
                 handles=[Dot(name="start", x="slope", y="intercept", jump=True, label=t.words(f"{ID}.start"))],
                 pointer="W = {x}, b = {y}",
@@ -148,6 +147,16 @@ def _picture(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> None:
         invite=t.words(f"{ID}.invite"),
         scene=settings.key,
     )  # fmt: skip
+
+
+def _drawn_lines(slope: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of each line over x from 0 to 1, (S, 2) and (S, 2): nearer where its heights could not be drawn."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = np.sort(np.stack([(side * FAR - intercept) / slope for side in (-1, 1)], axis=1), axis=1)
+    at[slope == 0] = (0.0, 1.0)
+    at = np.clip(at, 0.0, 1.0)
+    heights = slope[:, None] * at + intercept[:, None]
+    return at, np.where(np.abs(heights) <= FAR * 1.001, heights, np.nan)
 
 
 def _histogram(residuals: np.ndarray, best: int) -> tuple[np.ndarray, np.ndarray]:
@@ -180,6 +189,8 @@ def sentences(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> list[str
             late = arrays["loss"][-max(settings.steps // 4, 1) :]
             low, high, best = (size(float(v), 3) for v in (late.min(), late.max(), arrays["best_loss"]))
             said.append(t.words(f"{ID}.restless", count=len(late), low=low, high=high, best=best))
+    if float(arrays["std"][-1]) < NARROWEST:
+        said.append(t.words(f"{ID}.narrow", narrowest=f"{NARROWEST:g}"))
     if settings.n == 1:
         said.append(t.words(f"{ID}.single"))
     else:
@@ -189,7 +200,7 @@ def sentences(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> list[str
                 f"{ID}.likelihood" if same else f"{ID}.likelihood.apart",
                 low=f"({_two(float(arrays['lowest'][0]))}, {_two(float(arrays['lowest'][1]))})",
                 high=f"({_two(float(arrays['likeliest'][0]))}, {_two(float(arrays['likeliest'][1]))})",
-                std=text.number(float(np.sqrt(arrays["best_loss"])), 3),
+                std=size(float(np.sqrt(arrays["best_loss"])), 3),
             )
         )
     return said

@@ -12,7 +12,7 @@ from core.scenes.vae import BASE, DialScene, beta_models
 from core.store import StoreError
 from pages.vae import common
 from ui import chapter, controls, links, text
-from ui.plane import Axis, Bars, Cloud, Curve, Panel, Words, plane
+from ui.plane import Axis, Bars, Cloud, Panel, Words, plane
 
 ID = "vae.beta"
 READING = links.choice(f"{ID}.reading", "beta", ("beta", "std"))
@@ -71,7 +71,7 @@ def _picture(a, row: int, reading: str) -> None:
                 x=Axis(t.words(f"{ID}.axis.kl"), 0, high_kl),
                 y=Axis(t.words(f"{ID}.axis.error"), 0, high_error),
                 layers=[
-                    Curve(name="trade", role="model", x=kl, y=error, points=True),
+                    Cloud(name="trade", role="model", at=np.stack([kl, error], axis=1), size=4.0),
                     Cloud(name="chosen", role="latent", at=np.array([[kl[row], error[row]]]), size=8.0),
                     *(
                         Words(name=f"name{i}", role="model", x=float(k) + 0.02 * high_kl,

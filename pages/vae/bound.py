@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,9 @@ def _picture(counts: np.ndarray, curves: np.ndarray, exact: np.ndarray, k: int) 
     layers: list = []
     if count <= 100:
         paths = np.stack([np.broadcast_to(counts, gain.T.shape), np.clip(gain.T, -top, 3 * top)], axis=2)
-        layers.append(Paths(name="images", role="latent", at=paths, faint=True))
+        layers.append(
+            Paths(name="images", role="latent", at=paths, faint=count > 12, label=t.words(f"{ID}.curve.image"))
+        )
     layers.append(
         Curve(name="mean", role="latent", x=counts.astype(float), y=gain.mean(axis=1), points=True,
               label=t.words(f"{ID}.curve.mean"))
@@ -130,22 +133,26 @@ def _figures(known: dict[str, dict]) -> None:
     t = text.current()
     head = [t.words(f"{ID}.table.{name}") for name in ("model", "nats", "source")]
     lines = [(t.words(f"{ID}.table.{name}"), _nats(value), "Burda et al. 2016") for name, value in PUBLISHED.items()]
-    found = _measured(MEASURED)
-    ours = known.get("digits")
-    if found and ours and found.get("model") == ours["key"]:
+    found = _measured(MEASURED, known.get("digits", {}).get("key", ""))
+    if found is not None:
         said = t.words(f"{ID}.table.ours", images=f"{found['images']:,}", k=f"{found['k']:,}")
         lines.insert(0, (said, f"{_nats(found['nats'])} ± {found['standard_error']:.2f}", f"`{COMMAND}`"))
     text.prose(f"**{t.words(f'{ID}.table')}**")
     table = [f"| {' | '.join(head)} |", "|---|---:|---|", *(f"| {' | '.join(line)} |" for line in lines)]
     text.prose("\n".join(table))
+    if found is None:
+        text.prose(t.words(f"{ID}.table.missing", command=COMMAND), small=True)
 
 
-def _measured(file: Any) -> dict | None:
+def _measured(file: Any, key: str) -> dict | None:
+    """The measurement of the model of that key; None where there is none, or only another's or a damaged one."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) and {"images", "k", "nats", "standard_error"} <= found.keys() else None
     except (OSError, ValueError):
         return None
+    numbers = [found.get(name) for name in ("images", "k", "nats", "standard_error")] if isinstance(found, dict) else []
+    whole = bool(numbers) and all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
+    return found if whole and found.get("model") == key else None
 
 
 def _nats(value: float) -> str:

@@ -65,7 +65,7 @@ def png(images: np.ndarray) -> str:
 
 
 def rows(head: Sequence[str], body: Sequence[tuple[str, Sequence[np.ndarray | None]]]) -> None:
-    """A table of rows of pictures: a name, and a strip of images for each column. All texts are our own."""
+    """A table of rows of a decoder's mean pictures: a name, and a strip for each column. All texts are our own."""
     columns = "".join(f"<th scope='col' style='text-align:left;width:50%'>{html.escape(name)}</th>" for name in head)
     lines = ""
     for name, strips in body:
@@ -78,3 +78,4 @@ def rows(head: Sequence[str], body: Sequence[tuple[str, Sequence[np.ndarray | No
         )
         lines += f'<tr><th scope="row">{said}</th>{cells}</tr>'
     st.html(f'<table class="growing"><tr><td></td>{columns}</tr>{lines}</table>')
+    text.prose(text.current().words(f"{PAGE}.pictures"), small=True)

@@ -173,10 +173,9 @@ def _sentences(a, frame: int, mean: float, std: float, method: str, parameter: s
         "mean": _short(mean),
         "std": _short(std),
     }
-    said = t.template(f"{ID}.draw.{method}.{parameter if method != 'cut' or parameter == 'weight' else 'encoder'}")
-    needed = text.placeholders(said)
-    values = {k: v for k, v in arithmetic.items() if k in needed}
-    text.prose(text.fill(said, values, f"{ID}.draw"), small=True)
+    said = f"{ID}.draw.{method}.{parameter if method != 'cut' or parameter == 'weight' else 'encoder'}"
+    needed = text.placeholders(t.template(said))
+    text.prose(t.words(said, **{k: v for k, v in arithmetic.items() if k in needed}), small=True)
 
 
 def _inside(value: float) -> str:

@@ -143,11 +143,10 @@ def _run(shot: Any) -> None:
         if kept is None:
             common.no_model()
             return
-        _panels(_kept(kept))
-        if shot is None:
-            text.prose(
-                t.words(f"{ID}.caption.first", command=COMMAND, seconds=text.number(kept["seconds"])), small=True
-            )
+        picture = _kept(kept)
+        _panels(picture)
+        if shot is None and len(picture.parts):
+            _recorded(picture, kept)
         else:
             _test(kept)
         return
@@ -155,7 +154,7 @@ def _run(shot: Any) -> None:
     training = state.training
     parts, losses = state.parts.numpy(), training.losses.numpy()
     previews = tuple((p.step, p.reconstructed.numpy(), p.drawn.numpy()) for p in state.previews)
-    at, parts = _blocks(parts, training.steps)
+    at, parts = _blocks(parts)
     _panels(Picture(training.steps, at, parts, state.examples.numpy(), previews, losses[:0]))
     reconstruction, kl = (text.number(float(v), 4) for v in parts[-1])
     words = {"reconstruction": reconstruction, "kl": kl}
@@ -168,6 +167,14 @@ def _run(shot: Any) -> None:
     else:
         words |= {"step": f"{training.step:,}", "steps": f"{training.steps:,}", "device": state.device}
         text.prose(t.words(f"{ID}.caption", rate=text.number(training.rate, 3), **words))
+
+
+def _recorded(picture: Picture, record: dict) -> None:
+    """Where the run of the first paint came from, and where it ended."""
+    numbers = {"seconds": text.number(record["seconds"])}
+    for name, value in zip(("reconstruction", "kl"), picture.parts[-1], strict=True):
+        numbers[name] = text.number(float(value), 4)
+    text.prose(text.current().words(f"{ID}.caption.first", command=COMMAND, **numbers), small=True)
 
 
 def _opened(record: dict) -> None:
@@ -194,9 +201,9 @@ def _kept(record: dict) -> Picture:
     return Picture(steps, at, parts, a["examples"], previews, a["losses"] if not len(parts) else a["losses"][:0])
 
 
-def _blocks(parts: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _blocks(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means of blocks of updates, so that there are never more than 300; (B,) and (B, 2)."""
-    block = max(1, steps // 300) if len(parts) >= max(1, steps // 300) else 1
+    block = -(-len(parts) // 300) or 1  # of what there is: a run that ends early is not smeared
     means = parts[: len(parts) // block * block].reshape(-1, block, 2).mean(axis=1)
     return (np.arange(len(means)) + 0.5) * block, means
 

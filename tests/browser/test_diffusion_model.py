@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.helpers import SLOW, fits_its_width, painted, part, plane, press, says, shades, stroke
+
 DENOISE, TRAIN, SAMPLERS = (f"diffusion_model.{name}" for name in ("denoise", "train", "samplers"))
-SLOW = 30_000  # milliseconds that a run may take on a busy machine
 
 
 @pytest.fixture
@@ -21,23 +22,14 @@ def show(fresh_app, visit) -> Callable[..., Page]:
     def open_page(*, lang: str = "en", link: str = "", settings: dict | None = None, **context) -> Page:
         asked = {"lang": lang} | (settings or {})
         page = visit(link or f"{fresh_app}/diffusion_model?{urlencode(asked)}", **context)
-        expect(player(page)).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+        painted(player(page))
         return page
 
     return open_page
 
 
-def part(page: Page, key: str) -> Locator:
-    """What has this key."""
-    return page.locator(f".st-key-{key.replace('.', '-').replace('_', '_')}")
-
-
 def player(page: Page, experiment: str = DENOISE) -> Locator:
-    return part(page, f"{experiment}.player").locator(".root")
-
-
-def press(page: Page, key: str) -> None:
-    part(page, key).locator("button").first.click()
+    return plane(page, experiment, "player")
 
 
 def do(page: Page, name: str) -> None:
@@ -65,20 +57,7 @@ def pictures(page: Page) -> list[str]:
 
 
 def colours(page: Page, experiment: str, track: str) -> int:
-    return (
-        player(page, experiment)
-        .locator(f"[data-track={track}] canvas")
-        .evaluate(
-            "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
-        )
-    )
-
-
-def sentence(page: Page, pattern: str, timeout: int = SLOW) -> re.Match[str]:
-    """The first text on the page that fits, once there is one."""
-    found = page.get_by_text(re.compile(pattern)).first
-    found.wait_for(timeout=timeout)
-    return re.search(pattern, found.inner_text())
+    return shades(player(page, experiment).locator(f"[data-track={track}] canvas"))
 
 
 def table(page: Page) -> list[str]:
@@ -94,10 +73,10 @@ def test_a_deep_link_on_a_fresh_server_paints_a_finished_picture(show):
     expect(player(page)).to_have_attribute("data-frames", "51")
     expect(player(page)).to_have_attribute("data-level", "400")
     assert all(colours(page, DENOISE, track) > 50 for track in ("x", "noise", "x0"))
-    sentence(page, r"DDIM went from noise to data .*network calls: 50; samples: 16.*kept from earlier")
-    sentence(page, r"At t = 400 of 1000")
+    says(page, r"DDIM went from noise to data .*network calls: 50; samples: 16.*kept from earlier")
+    says(page, r"At t = 400 of 1000")
     expect(page.locator("table.growing tr")).not_to_have_count(0)
-    expect(player(page, SAMPLERS)).to_have_attribute("data-paint", re.compile(r"\d"))
+    painted(player(page, SAMPLERS))
     assert all(colours(page, SAMPLERS, name) > 50 for name in ("ddpm", "ddim", "heun", "dpm_solver_pp"))
 
 
@@ -109,7 +88,7 @@ def test_a_copied_link_opens_the_same_scene_in_the_other_language(show):
     expect(player(page)).to_have_attribute("data-level", "500")
     do(page, "forward")
     expect(player(page)).to_have_attribute("data-level", "250")
-    sentence(page, "At t = 250 of 1000")
+    says(page, "At t = 250 of 1000")
     page.wait_for_function(f"new URLSearchParams(location.search).get('{DENOISE}.frame') === '250'")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     press(page, f"{DENOISE}.link")
@@ -118,7 +97,7 @@ def test_a_copied_link_opens_the_same_scene_in_the_other_language(show):
     other = show(link=copied, locale="ko-KR")
     computed(other)
     expect(player(other)).to_have_attribute("data-level", "250")
-    sentence(other, r"t = 250")
+    says(other, r"t = 250")
     assert other.evaluate("document.documentElement.lang") == "ko"
     assert pictures(other) == pictures(page)
     assert table(other)[1::3] == table(page)[1::3]
@@ -133,7 +112,7 @@ def test_play_step_and_scrub_by_mouse_and_by_key(show):
     assert level(page) == 1000
     do(page, "forward")
     expect(player(page)).to_have_attribute("data-level", "980")
-    sentence(page, "At t = 980 of 1000")
+    says(page, "At t = 980 of 1000")
     player(page).locator(".stage").focus()
     page.keyboard.press("ArrowRight")
     expect(player(page)).to_have_attribute("data-level", "960")
@@ -141,14 +120,14 @@ def test_play_step_and_scrub_by_mouse_and_by_key(show):
     expect(player(page)).to_have_attribute("data-level", "980")
     page.keyboard.press("End")
     expect(player(page)).to_have_attribute("data-level", "0")
-    sentence(page, "At t = 0 of 1000 no noise is left")
+    says(page, "At t = 0 of 1000 no noise is left")
     box = player(page).locator(".scrub").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
     stands(page, 25)
     page.mouse.up()
-    sentence(page, "At t = 500 of 1000")
+    says(page, "At t = 500 of 1000")
     do(page, "reset")
     stands(page, 0)
     player(page).locator(".speed").select_option("4")
@@ -157,26 +136,26 @@ def test_play_step_and_scrub_by_mouse_and_by_key(show):
     expect(player(page)).to_have_attribute("data-playing", "true")
     expect(player(page)).to_have_attribute("data-frame", "50", timeout=SLOW)
     expect(player(page)).to_have_attribute("data-playing", "false")
-    sentence(page, "At t = 0 of 1000")
+    says(page, "At t = 0 of 1000")
 
 
 def test_a_click_on_a_pixel_shows_its_arithmetic(show):
     page = show()
-    sentence(page, r"Picture 1, row 15, column 15: from t = 400 to t = 380")
+    says(page, r"Picture 1, row 15, column 15: from t = 400 to t = 380")
     before = table(page)
     box = player(page).locator("[data-track=x] canvas").bounding_box()
     player(page).locator("[data-track=x] canvas").click(position={"x": box["width"] * 0.4, "y": box["height"] * 0.4})
     expect(player(page)).to_have_attribute("data-pixel", re.compile(r"\d+,\d+"))
     item = int(player(page).get_attribute("data-item"))
     row, column = map(int, player(page).get_attribute("data-pixel").split(","))
-    sentence(page, rf"Picture {item + 1}, row {row + 1}, column {column + 1}: from t = 400 to t = 380")
+    says(page, rf"Picture {item + 1}, row {row + 1}, column {column + 1}: from t = 400 to t = 380")
     after = table(page)
     assert after != before and len(after) == 9
     noise, x0, end = (float(cell.replace("−", "-")) for cell in after[2::3])
     left = (math.cos((0.38 + 0.008) / 1.008 * math.pi / 2) / math.cos(0.008 / 1.008 * math.pi / 2)) ** 2
     assert end == pytest.approx(math.sqrt(left) * x0 + math.sqrt(1 - left) * noise, abs=2e-3)
     do(page, "forward")
-    sentence(page, rf"Picture {item + 1}, row {row + 1}, column {column + 1}: from t = 380 to t = 360")
+    says(page, rf"Picture {item + 1}, row {row + 1}, column {column + 1}: from t = 380 to t = 360")
     assert after[-1][:5] in table(page)[4]  # what the step led to is what the next one begins with
 
 
@@ -184,13 +163,13 @@ def test_points_take_the_place_of_pictures(show):
     page = show()
     press(page, f"{DENOISE}.preset.points")
     expect(player(page).locator("[data-track=x0] canvas")).to_be_visible()
-    sentence(page, r"network calls: 50; samples: 2000")
+    says(page, r"network calls: 50; samples: 2000")
     computed(page)
     expect(player(page)).to_have_attribute("data-level", "400")
     box = player(page).locator("[data-track=x] canvas").bounding_box()
     player(page).locator("[data-track=x] canvas").click(position={"x": box["width"] / 2, "y": box["height"] / 2})
     expect(player(page)).to_have_attribute("data-item", re.compile(r"\d+"))
-    sentence(page, rf"Point {int(player(page).get_attribute('data-item')) + 1}, x over y")
+    says(page, rf"Point {int(player(page).get_attribute('data-item')) + 1}, x over y")
 
 
 # ---- runs -----------------------------------------------------------------------------------------------------------
@@ -199,7 +178,7 @@ LONG = {f"{TRAIN}.data": "dinosaur", f"{TRAIN}.length": "long", f"{TRAIN}.batch"
 
 
 def updates(page: Page) -> int:
-    return int(sentence(page, r"Update ([\d,]+) of 12,?000").group().split()[1].replace(",", ""))
+    return int(says(page, r"Update ([\d,]+) of 12,?000").group().split()[1].replace(",", ""))
 
 
 def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
@@ -212,8 +191,8 @@ def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
     expect(part(other, f"{TRAIN}.join")).to_be_visible(timeout=SLOW)
     assert part(other, f"{TRAIN}.stop").count() == 0
     press(other, f"{TRAIN}.join")
-    sentence(other, "2 people watching")
-    sentence(page, "2 people watching")
+    says(other, "2 people watching")
+    says(page, "2 people watching")
     # the page is left, and the run is found again
     page.locator("[data-testid=stSidebarNavLink]").first.click()
     page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
@@ -228,15 +207,15 @@ def test_a_run_is_shared_left_found_again_stopped_and_continued(show, at_rest):
     press(other, f"{TRAIN}.leave")
     expect(part(other, f"{TRAIN}.join")).to_be_visible(timeout=SLOW)
     press(page, f"{TRAIN}.stop")
-    stopped = int(sentence(other, r"stopped at (\d+)%").group(1))
+    stopped = int(says(other, r"stopped at (\d+)%").group(1))
     reached = updates(other)
     # and goes on from where it was
     press(other, f"{TRAIN}.start")
     expect(part(other, f"{TRAIN}.stop")).to_be_visible(timeout=SLOW)
     assert updates(other) >= reached
-    assert int(sentence(other, r"training · (\d+)%").group(1)) >= stopped
+    assert int(says(other, r"training · (\d+)%").group(1)) >= stopped
     press(other, f"{TRAIN}.stop")
-    sentence(other, r"stopped at (\d+)%")
+    says(other, r"stopped at (\d+)%")
 
 
 def test_a_drawn_shape_is_learnt_kept_and_offered(show):
@@ -245,26 +224,21 @@ def test_a_drawn_shape_is_learnt_kept_and_offered(show):
     assert part(page, f"{TRAIN}.start").count() == 0
     pad = part(page, f"{TRAIN}.pad").locator(".pad canvas")
     pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    for k in range(41):
-        x, y = 0.5 + 0.3 * math.cos(k * math.pi / 20), 0.5 + 0.3 * math.sin(k * math.pi / 20)
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if k == 0:
-            page.mouse.down()
-    page.mouse.up()
+    turns = [k * math.pi / 20 for k in range(41)]
+    stroke(page, pad, [(0.5 + 0.3 * math.cos(turn), 0.5 + 0.3 * math.sin(turn)) for turn in turns])
     part(page, f"{TRAIN}.start").wait_for(timeout=SLOW)
     page.wait_for_function(f"new URLSearchParams(location.search).has('{TRAIN}.ink')")
     press(page, f"{TRAIN}.start")
-    sentence(page, r"Done: [\d,]+ weights, 1,?000 updates")
+    says(page, r"Done: [\d,]+ weights, 1,?000 updates")
     page.get_by_text("This model is kept on this machine").wait_for()
     press(page, f"{TRAIN}.use")
     expect(part(page, f"{DENOISE}.model").locator("input")).to_have_value(re.compile("^Your drawing"))
-    sentence(page, r"network calls: 50; samples: 2000")
+    says(page, r"network calls: 50; samples: 2000")
     # the link brings the drawing and the model with it
     again = show(link=page.url)
     expect(part(again, f"{TRAIN}.pad").locator(".root")).to_have_attribute("data-strokes", "1")
     expect(part(again, f"{DENOISE}.model").locator("input")).to_have_value(re.compile("^Your drawing"))
-    sentence(again, r"Done: [\d,]+ weights, 1,?000 updates|This model is kept on this machine")
+    says(again, r"Done: [\d,]+ weights, 1,?000 updates|This model is kept on this machine")
 
 
 # ---- how it looks ---------------------------------------------------------------------------------------------------
@@ -275,7 +249,7 @@ def test_nothing_scrolls_sideways_in_either_theme(show, width, theme, lang):
     page = show(width=width, theme=theme, lang=lang)
     expect(player(page)).to_have_attribute("data-dark", str(theme == "dark").lower())
     assert colours(page, DENOISE, "noise") > 50
-    assert page.evaluate("(m => m.scrollWidth <= m.clientWidth + 1)(document.querySelector('[data-testid=stMain]'))")
+    fits_its_width(page)
     for scrub in (player(page).locator(".scrub"), player(page, SAMPLERS).locator(".scrub")):
         box = scrub.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= width

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.helpers import SLOW, drag, fits_its_width, painted, plane, says
+
 HALF, BOUND, STARTS = (f"em.{name}" for name in ("half_steps", "bound", "starts"))
-SLOW = 30_000  # milliseconds that a run may take on a busy machine
 
 
 @pytest.fixture
@@ -19,14 +20,14 @@ def show(fresh_app, visit) -> Callable[..., Page]:
 
     def open_page(settings: dict[str, object] | None = None, *, lang: str = "en", **context) -> Page:
         page = visit(f"{fresh_app}/em?{urlencode({'lang': lang} | (settings or {}))}", **context)
-        expect(picture(page)).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+        painted(picture(page))
         return page
 
     return open_page
 
 
 def picture(page: Page, experiment: str = HALF) -> Locator:
-    found = page.locator(f".st-key-{experiment.replace('.', '-')}-plane .root")
+    found = plane(page, experiment)
     found.scroll_into_view_if_needed()
     return found
 
@@ -37,13 +38,6 @@ def do(page: Page, name: str, experiment: str = HALF) -> None:
 
 def stands(page: Page, frame: int, experiment: str = HALF) -> None:
     expect(picture(page, experiment)).to_have_attribute("data-frame", str(frame), timeout=SLOW)
-
-
-def says(page: Page, pattern: str) -> re.Match[str]:
-    """The first text on the page that fits, once there is one."""
-    found = page.get_by_text(re.compile(pattern)).first
-    found.wait_for(timeout=SLOW)
-    return re.search(pattern, found.inner_text())
 
 
 def canvas(page: Page, panel: int, experiment: str = HALF) -> dict[str, float]:
@@ -139,12 +133,7 @@ def test_a_starting_mean_is_dragged_and_the_history_follows(show, at_rest):
     before = says(page, r"M \d+: the log-likelihood rises by (\S+) to (\S+)\.").groups()
     root = picture(page)
     values = root.get_attribute("data-values")
-    box = root.locator(".handle").last.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 120, y + 40, steps=5)
-    page.mouse.up()
+    drag(page, root.locator(".handle").last, -120, 40)
     expect(root).not_to_have_attribute("data-values", values)
     at_rest(page)
     expect(page).to_have_url(re.compile(r"em\.half_steps\.x2="), timeout=SLOW)
@@ -192,5 +181,4 @@ def test_an_end_is_chosen_by_a_click(show):
 @pytest.mark.parametrize("lang", ["ko", "en"])
 def test_nothing_scrolls_sideways(show, width, lang):
     page = show(lang=lang, width=width)
-    tall, wide = page.locator("[data-testid=stMain]").evaluate("m => [m.scrollWidth, m.clientWidth]")
-    assert tall <= wide + 1
+    fits_its_width(page)

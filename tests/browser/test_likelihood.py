@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -15,9 +13,24 @@ from playwright.sync_api import Locator, Page, expect
 from scipy import stats
 
 from core.scenes.likelihood import POINTS
+from tests.browser.helpers import (
+    SLOW,
+    click,
+    drag,
+    fits_its_width,
+    heard,
+    knob,
+    painted,
+    part,
+    plane,
+    press,
+    shades,
+    sheet,
+    until,
+    values,
+)
 
 FIT, SURFACE, HEIGHTS, MISFIT = (f"likelihood.{name}" for name in ("fit", "surface", "heights", "misfit"))
-SLOW = 30_000  # milliseconds that an answer may take on a busy machine
 
 
 @pytest.fixture
@@ -27,63 +40,24 @@ def show(fresh_app, visit) -> Callable[..., Page]:
     def open_page(*, lang: str = "en", settings: dict | None = None, **context) -> Page:
         page = visit(f"{fresh_app}/likelihood?{urlencode({'lang': lang} | (settings or {}))}", **context)
         for experiment in (FIT, SURFACE, HEIGHTS):
-            expect(plane(page, experiment)).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+            painted(plane(page, experiment))
         return page
 
     return open_page
-
-
-def part(page: Page, key: str) -> Locator:
-    """What has this key."""
-    return page.locator(f".st-key-{key.replace('.', '-')}")
-
-
-def plane(page: Page, experiment: str) -> Locator:
-    return part(page, f"{experiment}.plane").locator(".root")
 
 
 def panel(page: Page, experiment: str, name: str) -> Locator:
     return plane(page, experiment).locator(f"[data-panel={name}]")
 
 
-def values(page: Page, experiment: str) -> dict:
-    return json.loads(plane(page, experiment).get_attribute("data-values"))
-
-
-def press(page: Page, key: str) -> None:
-    part(page, key).locator("button").first.click()
-
-
-def click(page: Page, picture: Locator, x: float, y: float) -> None:
-    """At a place of a panel's canvas, in shares of its width and height."""
-    canvas = picture.locator("canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    canvas.click(position={"x": x * box["width"], "y": y * box["height"]})
-
-
-def drag(page: Page, picture: Locator, name: str, dx: float, dy: float = 0.0) -> None:
-    """A handle by mouse, so many pixels from where it is."""
-    found = picture.locator(f'.handle[data-name="{name}"]')
-    found.scroll_into_view_if_needed()
-    box = found.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for share in (0.3, 0.6, 1.0):
-        page.mouse.move(x + share * dx, y + share * dy)
-    page.mouse.up()
-
-
 def says(page: Page, experiment: str, pattern: str) -> re.Match[str]:
     """Waits until Python says it under the picture."""
-    deadline = time.monotonic() + SLOW / 1000
-    while True:
-        now = part(page, f"{experiment}.said").inner_text().replace("\u00a0", " ")
-        if found := re.search(pattern, now):
-            return found
-        assert time.monotonic() < deadline, f"{pattern!r} is not said, but: {now}"
-        page.wait_for_timeout(50)
+
+    def now() -> str:
+        return part(page, f"{experiment}.said").inner_text().replace("\u00a0", " ")
+
+    until(page, lambda: re.search(pattern, now()), now)
+    return re.search(pattern, now())
 
 
 def number(said: str) -> float:
@@ -107,17 +81,8 @@ def test_the_first_picture_is_finished_and_nothing_scrolls_sideways(show, lang, 
     page = show(lang=lang, theme=theme, width=width)
     for experiment, names in ((FIT, ("line", "dial")), (SURFACE, ("map", "data")), (HEIGHTS, ("real", "new"))):
         for name in names:
-            count = (
-                panel(page, experiment, name)
-                .locator("canvas")
-                .evaluate(
-                    "c => new Set(new Uint32Array(c.getContext('2d')"
-                    ".getImageData(0, 0, c.width, c.height).data.buffer)).size"
-                )
-            )
-            assert count > 20
-    wide, seen = page.locator("[data-testid=stMain]").evaluate("m => [m.scrollWidth, m.clientWidth]")
-    assert wide <= seen + 1
+            assert shades(sheet(page, experiment, name)) > 20
+    fits_its_width(page)
     if width == 1366:
         box = plane(page, FIT).bounding_box()
         assert box["y"] + box["height"] < 768, "the first picture lies within the first screen"
@@ -127,10 +92,10 @@ def test_the_first_picture_is_finished_and_nothing_scrolls_sideways(show, lang, 
 def test_points_and_curve_by_hand_then_the_best(show):
     page = show()
     line = panel(page, FIT, "line")
-    click(page, line, 0.8, 0.85)
+    click(sheet(page, FIT, "line"), 0.8, 0.85)
     expect(line.locator(".handle.point")).to_have_count(9)
     agrees(page)
-    drag(page, line, "points.8", -150)
+    drag(page, knob(page, FIT, "points.8"), -150)
     agrees(page)
     moved = values(page, FIT)["points"][8][0]
     line.locator("[data-do=undo]").click()
@@ -138,11 +103,11 @@ def test_points_and_curve_by_hand_then_the_best(show):
     assert values(page, FIT)["points"][8][0] > moved + 1
     line.locator("[data-do=undo]").click()
     expect(line.locator(".handle.point")).to_have_count(8)
-    drag(page, line, "mean", 120)
+    drag(page, knob(page, FIT, "mean"), 120)
     agrees(page)
     assert values(page, FIT)["mean"] > 0
     expect(part(page, f"{FIT}.mean")).to_contain_text(f"{values(page, FIT)['mean']:.2f}")
-    drag(page, panel(page, FIT, "dial"), "normal", 0, 30)
+    drag(page, knob(page, FIT, "normal"), 0, 30)
     agrees(page)
     assert values(page, FIT)["std"] < 2
     press(page, f"{FIT}.best")
@@ -151,15 +116,14 @@ def test_points_and_curve_by_hand_then_the_best(show):
     assert (now["mean"], now["std"]) == (pytest.approx(np.mean(POINTS)), pytest.approx(np.std(POINTS)))
     line.locator("[data-do=clear]").click()
     says(page, FIT, "Without points every curve")
-    click(page, line, 0.5, 0.6)
+    click(sheet(page, FIT, "line"), 0.5, 0.6)
     says(page, FIT, "A single point has σ̂ = 0")
 
 
 def test_a_click_on_the_map_starts_a_walk_that_can_be_stepped_and_played(show):
     page = show()
-    where = panel(page, SURFACE, "map")
     before = plane(page, SURFACE).get_attribute("data-frames")
-    click(page, where, 0.8, 0.3)
+    click(sheet(page, SURFACE, "map"), 0.8, 0.3)
     root = plane(page, SURFACE)
     expect(root).to_have_attribute("data-serial", "1")
     expect(root).not_to_have_attribute("data-frames", before, timeout=SLOW)
@@ -170,7 +134,7 @@ def test_a_click_on_the_map_starts_a_walk_that_can_be_stepped_and_played(show):
     assert now["mean"] > 2 and now["std"] > 4
     root.locator("[data-do=reset]").click()
     expect(root).to_have_attribute("data-frame", "0")
-    pictures = [panel(page, SURFACE, name).locator("canvas") for name in ("map", "data")]
+    pictures = [sheet(page, SURFACE, name) for name in ("map", "data")]
     before = [p.evaluate("c => c.toDataURL()") for p in pictures]
     for _ in range(5):
         root.locator("[data-do=forward]").click()
@@ -185,20 +149,16 @@ def test_a_click_on_the_map_starts_a_walk_that_can_be_stepped_and_played(show):
     step = int(says(page, SURFACE, r"It diverges: step (\d+) leads to σ = −")[1])
     expect(root).to_have_attribute("data-frames", str(step))
     press(page, f"{SURFACE}.reset")
-    click(page, panel(page, SURFACE, "data"), 0.9, 0.6)
+    click(sheet(page, SURFACE, "data"), 0.9, 0.6)
     says(page, SURFACE, r"σ̂² = 3\.\d+")  # another point, another top
 
 
 def test_the_bounds_of_heights_by_hand(show):
     page = show()
     before = number(says(page, HEIGHTS, r"P\(x ≤ 160 cm\)\s+([\d.]+)%")[1])
-    drag(page, panel(page, HEIGHTS, "new"), "low", 80)
-    low = None
-    for _ in range(100):
-        low = values(page, HEIGHTS)["low"]
-        if low > 165:
-            break
-        page.wait_for_timeout(50)
+    drag(page, knob(page, HEIGHTS, "low"), 80)
+    heard(page, HEIGHTS, lambda now: now["low"] > 165)
+    low = values(page, HEIGHTS)["low"]
     found = says(page, HEIGHTS, rf"P\(x ≤ {low:g} cm\)\s+([\d.]+)%\s+([\d.]+)%\s+([\d.]+)%")
     mean, std = (number(v) for v in says(page, HEIGHTS, r"μ̂ = ([\d.]+) cm, σ̂ = ([\d.]+) cm").groups())
     assert number(found[1]) == pytest.approx(100 * stats.norm.cdf(low, mean, std), abs=0.4)
@@ -210,8 +170,8 @@ def test_the_bounds_of_heights_by_hand(show):
 
 def test_the_folded_ones_open(show):
     page = show(settings={f"{MISFIT}.data": "waiting"})
-    expect(plane(page, MISFIT)).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+    painted(plane(page, MISFIT))
     expect(part(page, f"experiment-{MISFIT}")).to_contain_text("two peaks")
     page.get_by_text("Estimates are random too").click()
-    expect(plane(page, "likelihood.estimators")).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+    painted(plane(page, "likelihood.estimators"))
     expect(part(page, "experiment-likelihood.estimators")).to_contain_text("÷n is nearer")

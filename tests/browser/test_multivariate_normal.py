@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.helpers import (
+    SLOW,
+    drag,
+    fits_its_width,
+    heard,
+    knob,
+    middle,
+    painted,
+    part,
+    plane,
+    press,
+    shades,
+    sheet,
+    until,
+    values,
+)
 from ui import text
 
 NAME = "multivariate_normal"
-SLOW = 30_000  # milliseconds that an answer may take on a busy machine
 NUMBER = r"(−?\d[\d,]*(?:\.\d+)?)"
 
 
@@ -27,49 +40,10 @@ def show(fresh_app, visit) -> Callable[..., Page]:
     def open_page(*, lang: str = "en", context: dict | None = None, **settings) -> Page:
         asked = {f"{NAME}.{name.replace('__', '.')}": value for name, value in settings.items()}
         page = visit(f"{fresh_app}/{NAME}?{urlencode({'lang': lang} | asked)}", **(context or {}))
-        expect(root(page, "shape")).to_have_attribute("data-paint", re.compile(r"\d"), timeout=SLOW)
+        painted(plane(page, f"{NAME}.shape"))
         return page
 
     return open_page
-
-
-def root(page: Page, experiment: str) -> Locator:
-    return page.locator(f".st-key-{NAME}-{experiment}-plane .root")
-
-
-def handle(page: Page, experiment: str, name: str) -> Locator:
-    return root(page, experiment).locator(f'.handle[data-name="{name}"]')
-
-
-def sheet(page: Page, experiment: str, panel: str) -> Locator:
-    return root(page, experiment).locator(f"[data-panel={panel}] canvas")
-
-
-def middle(found: Locator) -> tuple[float, float]:
-    found.scroll_into_view_if_needed()
-    box = found.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def drag(page: Page, found: Locator, dx: float, dy: float) -> None:
-    x, y = middle(found)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for part in (0.3, 0.6, 1.0):
-        page.mouse.move(x + part * dx, y + part * dy)
-    page.mouse.up()
-
-
-def values(page: Page, experiment: str) -> dict:
-    """The values as the browser has them."""
-    return json.loads(root(page, experiment).get_attribute("data-values"))
-
-
-def until(page: Page, holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SLOW / 1000
-    while not holds():
-        assert time.monotonic() < deadline, f"did not come about: {what}"
-        page.wait_for_timeout(50)
 
 
 def said(page: Page, section: str) -> list[float] | None:
@@ -82,7 +56,7 @@ def said(page: Page, section: str) -> list[float] | None:
 
 
 def tells(page: Page, section: str, right: Callable[[list[float]], bool]) -> None:
-    until(page, lambda: (now := said(page, section)) is not None and right(now), f"{section}: {said(page, section)}")
+    until(page, lambda: (now := said(page, section)) is not None and right(now), lambda: (section, said(page, section)))
 
 
 def near(said: float, truth: float) -> bool:
@@ -91,9 +65,9 @@ def near(said: float, truth: float) -> bool:
 
 def test_an_axis_of_the_ellipse_is_pulled_and_the_numbers_follow(show):
     page = show()
-    before = sheet(page, "shape", "surface").evaluate("c => c.toDataURL()")
-    drag(page, handle(page, "shape", "ellipse.axis0"), 40, -50)
-    now = values(page, "shape")
+    before = sheet(page, f"{NAME}.shape", "surface").evaluate("c => c.toDataURL()")
+    drag(page, knob(page, f"{NAME}.shape", "ellipse.axis0"), 40, -50)
+    now = values(page, f"{NAME}.shape")
     assert now["std_x"] > 1.6 and now["std_y"] > 1.3
     cov = now["correlation"] * now["std_x"] * now["std_y"]
     matrix = np.array([[now["std_x"] ** 2, cov], [cov, now["std_y"] ** 2]])
@@ -108,27 +82,27 @@ def test_an_axis_of_the_ellipse_is_pulled_and_the_numbers_follow(show):
         )
 
     tells(page, "shape.caption", right)
-    slider = page.locator(f".st-key-{NAME}-shape-std_x input[type=range]")
+    slider = part(page, f"{NAME}.shape.std_x").locator("input[type=range]")
     expect(slider).to_have_value(re.compile(rf"^{now['std_x']:g}"), timeout=SLOW)
-    assert sheet(page, "shape", "surface").evaluate("c => c.toDataURL()") != before
+    assert sheet(page, f"{NAME}.shape", "surface").evaluate("c => c.toDataURL()") != before
 
 
 def test_a_slider_moves_the_ellipse(show):
     page = show()
-    x, y = middle(handle(page, "shape", "ellipse.axis0"))
-    slider = page.locator(f".st-key-{NAME}-shape-std_x input[type=range]")
+    x, y = middle(knob(page, f"{NAME}.shape", "ellipse.axis0"))
+    slider = part(page, f"{NAME}.shape.std_x").locator("input[type=range]")
     slider.focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
-    until(page, lambda: values(page, "shape")["std_x"] == pytest.approx(1.55), "σx is 1.55")
-    assert middle(handle(page, "shape", "ellipse.axis0")) != (x, y)
+    heard(page, f"{NAME}.shape", lambda now: now["std_x"] == pytest.approx(1.55))
+    assert middle(knob(page, f"{NAME}.shape", "ellipse.axis0")) != (x, y)
 
 
 def test_distance_and_density_under_the_pointer(show):
     page = show(shape__std_x=2, shape__std_y=1, shape__correlation=0.5)
-    box = sheet(page, "shape", "contours").bounding_box()
+    box = sheet(page, f"{NAME}.shape", "contours").bounding_box()
     page.mouse.move(box["x"] + 0.62 * box["width"], box["y"] + 0.35 * box["height"])
-    readout = root(page, "shape").get_by_text(re.compile(r"Mahalanobis distance"))
+    readout = plane(page, f"{NAME}.shape").get_by_text(re.compile(r"Mahalanobis distance"))
     expect(readout.last).to_be_visible(timeout=SLOW)
     told = re.search(
         r"\((−?[\d.]+), (−?[\d.]+)\)\s+Mahalanobis distance ([\d.]+), density ([\d.]+)", readout.last.inner_text()
@@ -142,9 +116,9 @@ def test_distance_and_density_under_the_pointer(show):
 
 def test_the_line_is_dragged_and_the_conditional_follows(show):
     page = show()
-    line = handle(page, "slices", "at")
+    line = knob(page, f"{NAME}.slices", "at")
     drag(page, line, -110, 0)
-    at = values(page, "slices")["at"]
+    at = values(page, f"{NAME}.slices")["at"]
     assert at < 0.5
 
     def right(numbers: list[float]) -> bool:
@@ -160,8 +134,8 @@ def test_the_line_is_dragged_and_the_conditional_follows(show):
 
 def test_the_rows_are_dragged_along_the_settling_curve(show):
     page = show()
-    drag(page, handle(page, "fit", "rows"), -60, 0)
-    rows = values(page, "fit")["rows"]
+    drag(page, knob(page, f"{NAME}.fit", "rows"), -60, 0)
+    rows = values(page, f"{NAME}.fit")["rows"]
     assert 1 <= rows < 100
     tells(page, "fit.caption", lambda numbers: numbers[0] == rows)
     tells(page, "fit.numbers", lambda numbers: near(numbers[-1], (rows - 1) / rows))
@@ -169,7 +143,7 @@ def test_the_rows_are_dragged_along_the_settling_curve(show):
 
 def test_sampling_is_played_from_the_round_cloud_to_the_end(show):
     page = show(sampling__count=399)
-    player = root(page, "sampling")
+    player = plane(page, f"{NAME}.sampling")
     player.scroll_into_view_if_needed()
     expect(player).to_have_attribute("data-frame", "3", timeout=SLOW)
     player.locator("[data-do=reset]").click()
@@ -186,34 +160,30 @@ def test_sampling_is_played_from_the_round_cloud_to_the_end(show):
 
 def test_a_column_of_the_matrix_is_pulled_and_the_determinant_follows(show):
     page = show(matrix__a11=1.1)
-    column = handle(page, "matrix", "first")
+    column = knob(page, f"{NAME}.matrix", "first")
     expect(column).to_be_visible(timeout=SLOW)
     drag(page, column, 60, 20)
-    now = values(page, "matrix")
+    now = values(page, f"{NAME}.matrix")
     assert now["a11"] > 1.3
     det = now["a11"] * now["a22"] - now["a12"] * now["a21"]
     tells(page, "matrix.caption", lambda numbers: near(numbers[1], det))
-    page.locator(f".st-key-{NAME}-matrix-preset-squash button").click()
+    press(page, f"{NAME}.matrix.preset.squash")
     tells(page, "matrix.singular", lambda numbers: True)
 
 
 def test_pictures_of_one_class(show):
     page = show(pixels__label=1)
     tells(page, "pixels.singular", lambda numbers: numbers[0] == 6742)
-    page.locator(f".st-key-{NAME}-pixels-preset-eights button").click()
+    press(page, f"{NAME}.pixels.preset.eights")
     tells(page, "pixels.singular", lambda numbers: numbers[0] == 5851)
-    canvas = page.locator(f".st-key-{NAME}-pixels-samples_plane [data-panel=sampled] canvas")
-    shades = canvas.evaluate(
-        "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
-    )
-    assert shades > 50
+    assert shades(plane(page, f"{NAME}.pixels", "samples_plane").locator("[data-panel=sampled] canvas")) > 50
 
 
 @pytest.mark.parametrize("width", [1366, 820])
 @pytest.mark.parametrize("lang", ["ko", "en"])
 def test_nothing_scrolls_sideways_and_the_first_picture_is_in_the_first_screen(show, lang, width):
     page = show(lang=lang, context={"width": width})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    fits_its_width(page)
     if width == 1366:
-        box = root(page, "shape").bounding_box()
+        box = plane(page, f"{NAME}.shape").bounding_box()
         assert box["y"] + box["height"] <= 768

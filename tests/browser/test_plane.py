@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.helpers import painted, plane
+
 SCENE = Path(__file__).parent / "scenes" / "plane.py"
 
 
@@ -18,14 +20,14 @@ SCENE = Path(__file__).parent / "scenes" / "plane.py"
 def show(serve, visit):
     def open_scene(query: str = "", **context) -> Page:
         page = visit(f"{serve(SCENE)}/?{query}", **context)
-        expect(root(page)).to_have_attribute("data-paint", re.compile(r"\d"))
+        painted(root(page))
         return page
 
     return open_scene
 
 
 def root(page: Page) -> Locator:
-    return page.locator(".st-key-scene-plane .root")
+    return plane(page, "scene")
 
 
 def handle(page: Page, name: str) -> Locator:
@@ -380,6 +382,42 @@ def test_components_are_added_shaped_weighed_and_taken_away(show):
     expect(root(page).locator("[data-do=remove]")).to_be_disabled()
 
 
+def test_the_component_that_is_taken_hold_of_is_told(show):
+    page = show("kind=components&chosen=chosen")
+    assert heard(page)["chosen"] == 1
+    page.mouse.click(*middle(handle(page, "parts.1")))  # a click alone moves nothing
+    settles(page, "chosen", 2)
+    assert heard(page)["rows"][1] == (0.5, 1.5, 0.5, 0.6, 0.9, 0.0)
+    do(page, "heavier")
+    until(page, lambda: heard(page)["rows"][1][0] > 0.5)
+    box = sheet(page).bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.85 * box["height"])
+    settles(page, "chosen", 3)
+    page.keyboard.press("Delete")
+    settles(page, "chosen", 2)
+    assert len(heard(page)["rows"]) == 2
+    handle(page, "parts.0.axis1").focus()  # by key too
+    settles(page, "chosen", 1)
+
+
+def test_each_component_shows_its_own_shape(show):
+    page = show("kind=components")
+    counts = []
+    for name in ("parts.0", "parts.1"):
+        x, y = middle(handle(page, name))
+        box = sheet(page).bounding_box()
+        ask = """(c, [x, y]) => {
+          const r = devicePixelRatio, colour = COLOUR;
+          const { data } = c.getContext('2d').getImageData((x - 8) * r, (y - 8) * r, 16 * r, 16 * r);
+          return Array.from({ length: 256 }, (_, i) => colour.every((v, k) => Math.abs(data[4 * i + k] - v) < 3));
+        }"""
+        colour = {"parts.0": "[213, 94, 0]", "parts.1": "[0, 158, 115]"}[name]
+        mask = sheet(page).evaluate(ask.replace("COLOUR", colour), [round(x - box["x"]), round(y - box["y"])])
+        counts.append([any(mask[16 * (8 + d) + 8 + d] for d in (5, 6)), sum(mask)])
+    (disc_corner, disc), (square_corner, square) = counts
+    assert min(disc, square) > 90 and not disc_corner and square_corner  # a disc has no corner, a square has
+
+
 @pytest.mark.parametrize("finger", [False, True])
 def test_a_curve_is_painted(show, finger):
     page = show("kind=painter", **({"width": 500, "has_touch": True, "is_mobile": True} if finger else {}))
@@ -452,6 +490,33 @@ def test_the_invitation_goes_with_first_use(show):
     expect(root(page).locator(".invite")).to_have_css("opacity", "1")
     drag(page, "mean", 20, 0)
     expect(root(page).locator(".invite")).to_have_css("opacity", "0")
+
+
+@pytest.mark.parametrize("query", ["kind=dot&scene.plane.std=3", "kind=dot", "kind=editor", "kind=components"])
+@pytest.mark.parametrize("width", [1366, 500])
+def test_the_invitation_covers_no_handle(show, query, width):
+    page = show(query, width=width)
+    invite = root(page).locator(".invite").bounding_box()
+    for one in root(page).locator(".handle").all():
+        box = one.bounding_box()
+        beside = box["x"] >= invite["x"] + invite["width"] or box["x"] + box["width"] <= invite["x"]
+        assert beside or box["y"] >= invite["y"] + invite["height"] or box["y"] + box["height"] <= invite["y"]
+
+
+@pytest.mark.parametrize("kind", ["dot", "everything"])
+def test_larger_type_is_drawn_larger_and_fits(show, kind):
+    page = show(f"kind={kind}&frames=3")
+    panel = {"dot": "main", "everything": "lines"}[kind]
+    edge = "c => parseFloat(getComputedStyle(c.parentNode).getPropertyValue('--left'))"
+    inset = lambda: sheet(page, panel).evaluate(edge)  # noqa: E731
+    small, before = inset(), picture(page, panel)
+    page.evaluate("document.documentElement.style.setProperty('font-size', '20px', 'important')")
+    until(page, lambda: inset() > small + 2)
+    assert picture(page, panel) != before
+    assert root(page).evaluate("r => getComputedStyle(r).fontSize") == "16.25px"
+    assert root(page).evaluate("r => r.scrollWidth <= r.clientWidth + 1")
+    page.evaluate("document.documentElement.style.removeProperty('font-size')")
+    until(page, lambda: inset() == small)
 
 
 def test_a_change_of_theme_redraws(show):

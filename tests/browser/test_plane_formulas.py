@@ -190,7 +190,7 @@ def test_mixture_is_that_of_core(page):
     at = torch.tensor(places)
     np.testing.assert_allclose(log, core.log_prob(at), **CLOSE)
     assert (log < -1e4).any()
-    np.testing.assert_allclose(density, core.log_prob(at).exp(), rtol=1e-10, atol=1e-300)
+    np.testing.assert_allclose(density, core.log_prob(at).exp(), rtol=1e-10, atol=1e-20)  # none far out
     np.testing.assert_allclose(np.stack(parts, 1), core.responsibilities(at), rtol=1e-9, atol=1e-300)
     np.testing.assert_allclose(np.sum(parts, 0), 1, rtol=1e-14)
 
@@ -292,10 +292,10 @@ def test_measures(page):
     [
         ("μ = {mean:2}, σ = {std}", {}, "μ = −1.50, σ = 0.3333"),
         ("{p}, {p:1} {nobody} {points} {{mean}", {"p": 12.3456}, "12.35, 12.3 {nobody} {points} {−1.5"),
-        ("{p}", {"p": 1.23456e-7}, "1.235·10⁻⁷"),
+        ("{p}", {"p": 1.23456e-7}, "1.23\u00a0×\u00a010⁻⁷"),
         ("{p} {p:3}", {"p": 1234567.89}, "1,234,568 1,234,567.890"),
         ("{p} {p:0}", {"p": 1234.5678}, "1235 1235"),
-        ("{p} {p:2}", {"p": -2e12}, "−2·10¹² −2.00·10¹²"),
+        ("{p} {p:2}", {"p": -2e12}, "−2.00\u00a0×\u00a010¹² −2.00\u00a0×\u00a010¹²"),
         ("{p} {p:2}", {"p": math.nan}, "– –"),
         ("{p} {p:2}", {"p": -math.inf}, "−∞ −∞"),
         ("{p:2} {p}", {"p": -0.001}, "0.00 −0.001"),
@@ -307,6 +307,24 @@ def test_measures(page):
 def test_words_are_filled_in(page, template, numbers, said):
     ask = "([t, n]) => say(t, { values: { mean: -1.5, std: 1 / 3, points: [[1, 2]] }, frame: 0 }, n)"
     assert page.evaluate(ask, [template, numbers]) == said
+
+
+@pytest.mark.parametrize("log", [-1000.0, -3.0e5, -690.8, 2302.0, -1.0])
+def test_a_density_that_underflows_is_written_from_its_logarithm(page, log):
+    said = page.evaluate("log => say('{p}', { values: {}, frame: 0 }, { p: exponential(log) })", log)
+    if log == -1.0:
+        assert said == "0.3679"
+    elif log > 709:
+        assert said == "∞"
+    else:
+        digits, _, power = said.partition("\u00a0×\u00a010")
+        power = int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
+        assert 1 <= float(digits) < 10 and math.log(float(digits)) + power * math.log(10) == pytest.approx(
+            log, abs=6e-3
+        )
+    assert page.evaluate("log => written(exponential(log), 3)", -1000.0) == "0.000"
+    assert page.evaluate("written(exponential(-1e-3 - 999 * Math.LN10))") == "9.99\u00a0×\u00a010⁻¹⁰⁰⁰"
+    assert page.evaluate("written(exponential(-Infinity))") == "0"
 
 
 def test_words_may_be_given_their_decimals(page):

@@ -30,7 +30,8 @@ STAGE = """
   function staged([rows, changes]) {
     const { dark, view, role, box, axes, ...rest } = { ...first, ...changes };
     const table = COLOURS[dark ? "dark" : "light"], { ink, muted, canvas } = table.surface;
-    const theme = { dark, ink, muted, canvas, font: "sans-serif", mark: table.mark, text: table.text };
+    const type = (size) => `${size}px sans-serif`;
+    const theme = { dark, ink, muted, canvas, scale: 1, type, mark: table.mark, text: table.text };
     const sheet = document.createElement("canvas"), pen = sharpen(sheet, stage.w, stage.h);
     pen.fillStyle = canvas;
     pen.fillRect(0, 0, stage.w, stage.h);
@@ -132,6 +133,30 @@ def test_surface_stays_in_its_floor_and_takes_every_size(stage):
         {"name": "", "low": -3, "high": 3, "shown": False},
     ]
     assert (stage(hills((0, 0, 1)), axes=log, x=[0.1, 100]) != empty).any()
+
+
+def test_a_thin_ridge_is_smooth(stage, page):
+    """Its upper edge on the screen does not go up and down as over a mesh that is too coarse for it."""
+    ask = """([rho, std]) => {
+      const model = { kind: "gaussian", mean_x: 0, mean_y: 0, std_x: std, std_y: std, correlation: rho };
+      const chart = { sx: { low: -6, high: 6 }, sy: { low: -4, high: 4 } };
+      const { values, width, ...rest } = modelGrid({ model }, chart, { values: {}, frame: 0 });
+      return [Array.from(values), width, rest.high, rest.fine];
+    }"""
+
+    def edge(fine: int | None) -> float:
+        values, width, high, chosen = page.evaluate(ask, [0.99, 3])
+        rows, fine = np.reshape(values, (width, width)), fine or chosen
+        step = chosen // fine
+        axes = [{"name": "", "low": -a, "high": a, "shown": True} for a in (6, 4)]
+        ridge = coloured(stage(rows[::step, ::step], fine=fine, high=high, x=[-6, 6], y=[-4, 4], axes=axes))
+        columns = np.flatnonzero(ridge.sum(0) > 20)[10:-40]
+        top = ridge.argmax(0)[columns].astype(float)
+        return np.std((top - ndimage.gaussian_filter1d(top, 6))[20:-20])
+
+    fine, coarse = edge(None), edge(1)
+    assert fine < 0.5 * coarse, (fine, coarse)
+    assert page.evaluate(ask, [0.0, 2.0])[3] == 1  # what is broad is not sampled finer
 
 
 def test_tilt_stays_between_the_floor_and_above(page):

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.helpers import painted, plane, shades
+
 SCENE = Path(__file__).parent / "scenes" / "player.py"
 ORDER = ["reset", "back", "play", "forward", "scrub", "speed"]
 
@@ -16,14 +18,14 @@ def show(serve, visit):
         page = visit(f"{serve(SCENE)}/?{query}", **context)
         expect(root(page)).to_have_attribute("data-frames", re.compile(r"\d"))
         if "fold" not in query:
-            expect(root(page)).to_have_attribute("data-paint", re.compile(r"\d"))
+            painted(root(page))
         return page
 
     return open_scene
 
 
 def root(page: Page) -> Locator:
-    return page.locator(".st-key-scene-player .root")
+    return plane(page, "scene", "player")
 
 
 def do(page: Page, name: str) -> None:
@@ -47,9 +49,7 @@ def picture(page: Page, track: str) -> str:
 
 
 def colours(page: Page, track: str) -> int:
-    return canvas(page, track).evaluate(
-        "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
-    )
+    return shades(canvas(page, track))
 
 
 def test_the_first_paint_is_the_finished_picture(show):
@@ -310,3 +310,13 @@ def test_a_step_of_the_scrub_is_cheaper_than_a_frame(show, query, record_propert
     record_property("milliseconds", (median, most))
     print(f"{query}: median {median:.1f} ms, 95 % {most:.1f} ms")
     assert median < 16
+
+
+def test_larger_type_is_drawn_larger(show):
+    page = show()
+    height = lambda: root(page).locator(".head").bounding_box()["height"]  # noqa: E731
+    small = height()
+    page.evaluate("document.documentElement.style.setProperty('font-size', '20px', 'important')")
+    expect(root(page)).to_have_css("font-size", "16.25px")
+    assert height() == 1.25 * small
+    assert root(page).evaluate("r => r.scrollWidth <= r.clientWidth + 1")

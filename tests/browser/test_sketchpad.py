@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.helpers import plane, stroke
+
 SCENE = Path(__file__).parent / "scenes" / "sketchpad.py"
 
 
@@ -22,16 +24,11 @@ def show(serve, visit):
 
 
 def root(page: Page) -> Locator:
-    return page.locator(".st-key-scene-sketchpad .root")
+    return plane(page, "scene", "sketchpad")
 
 
 def draw(page: Page, points: list[tuple[float, float]]) -> None:
-    box = root(page).locator(".pad canvas").bounding_box()
-    for i, (x, y) in enumerate(points):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        if i == 0:
-            page.mouse.down()
-    page.mouse.up()
+    stroke(page, root(page).locator(".pad canvas"), points)
 
 
 def heard(page: Page, text: str) -> None:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
@@ -16,11 +15,9 @@ from core.diffusion.forward import add_noise
 from core.diffusion.prediction import from_v, v_target, x0_from_noise
 from core.diffusion.samplers import SamplerState, ddim, ddpm, dpm_solver_pp, heun
 from core.diffusion.schedule import NoiseSchedule
-from ui import text
+from tests.core.derivations import EveryLine, Sides
 
-PAGE = "diffusion_model"
 GRID = torch.linspace(-15, 15, 6001, dtype=torch.float64)
-Sides = Iterator[tuple[str, Tensor | float, Tensor | float]]
 
 
 class Scene:
@@ -289,26 +286,17 @@ def dpm_solver_pp_(c: Scene) -> Sides:
     yield "second", two.x, shrink * one.x + root * (1 - math.exp(-h)) * D
 
 
-DERIVATIONS = {
-    "one_jump": one_jump,
-    "posterior": posterior,
-    "simple_loss": simple_loss,
-    "ddim": ddim_,
-    "heun": heun_,
-    "dpm_solver_pp": dpm_solver_pp_,
-}
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_every_line_is_true(name):
-    written = {line.id for line in text.formulas(PAGE)[name]}
-    for seed in range(25):
-        seen = set()
-        for line, left, right in DERIVATIONS[name](Scene(seed)):
-            left, right = (torch.as_tensor(side, dtype=torch.float64) for side in (left, right))
-            torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-10, msg=lambda m, line=line: f"{line}: {m}")
-            seen.add(line)
-        assert seen == written
+class TestDerivations(EveryLine):
+    page, scene = "diffusion_model", Scene
+    seeds, rtol, atol = 25, 1e-9, 1e-10
+    sides = {
+        "one_jump": one_jump,
+        "posterior": posterior,
+        "simple_loss": simple_loss,
+        "ddim": ddim_,
+        "heun": heun_,
+        "dpm_solver_pp": dpm_solver_pp_,
+    }
 
 
 def test_sigma_can_be_chosen_as_far_as_the_words_say():
@@ -316,17 +304,3 @@ def test_sigma_can_be_chosen_as_far_as_the_words_say():
         c = Scene(seed)
         full = (1 - c.As) / (1 - c.A) * (1 - c.A / c.As)
         assert 0 < full < 1 - c.As  # every η in 0..1 belongs to the family
-
-
-def test_both_languages_say_the_same_things_and_give_a_reason_for_every_line():
-    en, ko = (text.sections(text.CONTENT / language / f"{PAGE}.md") for language in ("en", "ko"))
-    assert set(en) == set(ko)
-    for name in en:
-        assert en[name] and ko[name], name
-        assert text.placeholders(en[name]) == text.placeholders(ko[name]), name
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS)
-    for name, lines in text.formulas(PAGE).items():
-        assert f"{PAGE}.{name}.title" in en
-        for line in lines:
-            assert f"{PAGE}.{name}.{line.id}" in en
-            assert "\\role" not in text.coloured(line.tex)

@@ -7,10 +7,8 @@ inequality gives the part by which it fails, beside 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 
 import numpy as np
-import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 from torch import Tensor
@@ -18,10 +16,7 @@ from torch import Tensor
 from core import data, em, em_starts
 from core.em_steps import Components, Points, e_step, m_step
 from core.gaussian_mixture import GaussianMixture
-from ui import text
-
-PAGE = "em"
-Sides = Iterator[tuple[str, object, object]]
+from tests.core.derivations import EveryLine, Sides
 
 
 class Scene:
@@ -233,37 +228,15 @@ def epsilon(c: Scene) -> Sides:
     yield "floor", round(math.log(1e-8), 2), -18.42
 
 
-DERIVATIONS: dict[str, Callable[[Scene], Sides]] = {
-    "decomposition": decomposition,
-    "kl_not_negative": kl_not_negative,
-    "e_step": the_e_step,
-    "m_step": the_m_step,
-    "never_falls": never_falls,
-    "kl_likelihood": kl_likelihood,
-    "epsilon": epsilon,
-}
-
-
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_every_line_holds(name, seed):
-    for line, left, right in DERIVATIONS[name](Scene(seed)):
-        np.testing.assert_allclose(
-            np.asarray(left, float), np.asarray(right, float), rtol=1e-9, atol=1e-9, err_msg=f"{name}.{line}"
-        )
-
-
-def test_every_line_is_looked_at():
-    formulas = text.formulas(PAGE)
-    assert set(DERIVATIONS) == set(formulas)
-    for name, lines in formulas.items():
-        looked_at = {line for line, _, _ in DERIVATIONS[name](Scene(0))}
-        assert looked_at == {line.id for line in lines}, name
-
-
-@pytest.mark.parametrize("language", text.languages())
-def test_every_line_has_its_reason(language):
-    t = text.Words(language)
-    for name, lines in text.formulas(PAGE).items():
-        assert t.words(f"{PAGE}.{name}.title")
-        assert all(t.words(f"{PAGE}.{name}.{line.id}") for line in lines)
+class TestDerivations(EveryLine):
+    page, scene = "em", Scene
+    seeds, rtol, atol = 5, 1e-9, 1e-9
+    sides = {
+        "decomposition": decomposition,
+        "kl_not_negative": kl_not_negative,
+        "e_step": the_e_step,
+        "m_step": the_m_step,
+        "never_falls": never_falls,
+        "kl_likelihood": kl_likelihood,
+        "epsilon": epsilon,
+    }

@@ -4,20 +4,16 @@ Each derivation is a generator of (line, left side, right side); a line may be l
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import permutations
 
 import numpy as np
-import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
 from core.gaussian_mixture import GaussianMixture
 from core.likelihood import fit_normal
-from ui import text
-
-PAGE = "gaussian_mixture"
-Sides = Iterator[tuple[str, object, object]]
+from tests.core.derivations import EveryLine, Sides
 
 
 class Scene:
@@ -173,20 +169,7 @@ def unbounded(s: Scene) -> Sides:
         yield "names", named.log_prob(x), s.model.log_prob(x)
 
 
-DERIVATIONS = {f.__name__: f for f in (joint, responsibility, log_of_sum, unbounded)}
-
-
-def test_every_derivation_and_every_line_is_looked_at():
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS)
-    for name, derivation in DERIVATIONS.items():
-        assert {line for line, _, _ in derivation(Scene(0))} == {line.id for line in text.formulas(PAGE)[name]}, name
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-@pytest.mark.parametrize("seed", range(3))
-def test_both_sides_of_every_line_agree(name, seed):
-    for line, left, right in DERIVATIONS[name](Scene(seed)):
-        if isinstance(left, bool | np.bool_):
-            assert left == right, line
-        else:
-            np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-8, err_msg=line)
+class TestDerivations(EveryLine):
+    page, scene = "gaussian_mixture", Scene
+    seeds, rtol, atol = 3, 1e-6, 1e-8
+    sides = {f.__name__: f for f in (joint, responsibility, log_of_sum, unbounded)}

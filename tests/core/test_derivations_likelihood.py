@@ -6,18 +6,15 @@ line speaks of an average over all data, it is taken exactly: over the nodes of 
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from core import estimators, likelihood
-from ui import text
+from tests.core.derivations import EveryLine, Sides
 
-PAGE = "likelihood"
-Sides = Iterator[tuple[str, Tensor | float, Tensor | float]]
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # exact for polynomials of degree 9 in each value
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -188,21 +185,16 @@ def nearer(c: Scene) -> Sides:
     yield "least", error(n + 1) < min(error(n + 1.1), error(n + 0.9)), True
 
 
-DERIVATIONS: dict[str, Callable[[Scene], Sides]] = {
-    "log": log, "closed_form": closed_form, "ascent": ascent, "bias": bias, "nearer": nearer,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_every_line_is_true(name):
-    written = {line.id for line in text.formulas(PAGE)[name]}
-    for seed in range(12):
-        seen = set()
-        for line, left, right in DERIVATIONS[name](Scene(seed)):
-            left, right = (torch.as_tensor(side, dtype=torch.float64) for side in (left, right))
-            torch.testing.assert_close(left, right, rtol=1e-8, atol=1e-9, msg=lambda m, line=line: f"{line}: {m}")
-            seen.add(line)
-        assert seen == written
+class TestDerivations(EveryLine):
+    page, scene = "likelihood", Scene
+    seeds, rtol, atol = 12, 1e-8, 1e-9
+    sides = {
+        "log": log,
+        "closed_form": closed_form,
+        "ascent": ascent,
+        "bias": bias,
+        "nearer": nearer,
+    }
 
 
 def test_there_is_no_other_place_without_slope():
@@ -218,14 +210,3 @@ def test_there_is_no_other_place_without_slope():
 
 def test_a_thousand_tenths():
     assert 0.1**1000 == 0.0 and f"{1000 * math.log(0.1):,.1f}" == "-2,302.6"
-
-
-def test_both_languages_give_a_reason_for_every_line():
-    en, ko = (text.sections(text.CONTENT / language / f"{PAGE}.md") for language in ("en", "ko"))
-    assert set(en) == set(ko)
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS)
-    for name, lines in text.formulas(PAGE).items():
-        assert f"{PAGE}.{name}.title" in en
-        for line in lines:
-            assert f"{PAGE}.{name}.{line.id}" in en
-            assert "\\role" not in text.coloured(line.tex)

@@ -5,19 +5,15 @@ Each derivation is a generator of (line, left side, right side); a line may be l
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
 
-import pytest
 import torch
 from scipy import stats
 from torch import Tensor
 
 from core.multivariate_normal import MultivariateNormal, covariance, sample_by_steps
-from ui import text
+from tests.core.derivations import EveryLine, Sides
 
-PAGE = "multivariate_normal"
 D, A, N = 5, 2, 12  # dimensions, those asked about (the first), points
-Sides = Iterator[tuple[str, Tensor | float, Tensor | float]]
 
 
 class Scene:
@@ -183,34 +179,12 @@ def cholesky(c: Scene) -> Sides:
     yield "moments", shifted.points, normal.mean + z.points @ L.T
 
 
-DERIVATIONS: dict[str, Callable[[Scene], Sides]] = {
-    "density": density,
-    "conditional": conditional,
-    "likeliest": likeliest,
-    "cholesky": cholesky,
-}
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_every_line_is_true(name):
-    written = {line.id for line in text.formulas(PAGE)[name]}
-    for seed in range(25):
-        seen = set()
-        for line, left, right in DERIVATIONS[name](Scene(seed)):
-            left, right = (torch.as_tensor(side, dtype=torch.float64) for side in (left, right))
-            torch.testing.assert_close(left, right, rtol=1e-9, atol=1e-10, msg=lambda m, line=line: f"{line}: {m}")
-            seen.add(line)
-        assert seen == written
-
-
-def test_both_languages_say_the_same_things_and_give_a_reason_for_every_line():
-    en, ko = (text.sections(text.CONTENT / language / f"{PAGE}.md") for language in ("en", "ko"))
-    assert set(en) == set(ko)
-    for name in en:
-        assert en[name] and ko[name], name
-        assert text.placeholders(en[name]) == text.placeholders(ko[name]), name
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS)
-    for name, lines in text.formulas(PAGE).items():
-        assert f"{PAGE}.{name}.title" in en
-        for line in lines:
-            assert f"{PAGE}.{name}.{line.id}" in en
+class TestDerivations(EveryLine):
+    page, scene = "multivariate_normal", Scene
+    seeds, rtol, atol = 25, 1e-9, 1e-10
+    sides = {
+        "density": density,
+        "conditional": conditional,
+        "likeliest": likeliest,
+        "cholesky": cholesky,
+    }

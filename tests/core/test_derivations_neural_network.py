@@ -6,20 +6,15 @@ Each derivation is a generator of (line, left side, right side); a line may be l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
-import pytest
 import torch
 from scipy import optimize, stats
 
 from core import autograd, optimizers, regression
 from core.autograd import EXPRESSIONS, Value, backward, in_order
 from core.graph import difference, evaluated
-from ui import text
-
-PAGE = "neural_network"
-Sides = Iterator[tuple[str, object, object]]
+from tests.core.derivations import EveryLine, Sides
 
 
 class Scene:
@@ -199,30 +194,15 @@ def squared_error(c: Scene) -> Sides:
     yield "offset", regression.least_squares(shifted), (best[0], best[1] + 0.5)
 
 
-DERIVATIONS = {
-    "reverse": reverse,
-    "quadratic": quadratic,
-    "momentum": momentum,
-    "squared_error": squared_error,
-}
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_both_sides_of_every_line_agree(name, seed):
-    for line, left, right in DERIVATIONS[name](Scene(seed)):
-        np.testing.assert_allclose(left, right, rtol=2e-6, atol=1e-7, err_msg=f"{name}.{line}")
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_no_line_is_left_out(name):
-    shown = [line.id for line in text.formulas(PAGE)[name]]
-    looked_at = list(dict.fromkeys(line for line, *_ in DERIVATIONS[name](Scene(0))))
-    assert looked_at == shown
-
-
-def test_no_derivation_is_left_out():
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS)
+class TestDerivations(EveryLine):
+    page, scene = "neural_network", Scene
+    seeds, rtol, atol = 3, 2e-6, 1e-7
+    sides = {
+        "reverse": reverse,
+        "quadratic": quadratic,
+        "momentum": momentum,
+        "squared_error": squared_error,
+    }
 
 
 def test_the_sum_is_complete_when_a_node_passes_it_on():

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from scipy import integrate, special, stats
 
 from core import limit, normal, sources
+from tests.core.derivations import EveryLine, Sides
 from ui import text
-
-PAGE = "normal"
-Sides = Iterator[tuple[str, object, object]]
 
 
 class Scene:
@@ -203,29 +200,15 @@ def uniform(c: Scene) -> Sides:
     yield "scaled", limit.predicted(sources.Uniform(), 12, "sum").std, 1.0
 
 
-DERIVATIONS = {
-    "constant": constant,
-    "mean_and_variance": mean_and_variance,
-    "standardisation": standardisation,
-    "limit": limit_theorem,
-    "cauchy": cauchy,
-    "uniform": uniform,
-}
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_both_sides_of_every_line_agree(name, seed):
-    for line, left, right in DERIVATIONS[name](Scene(seed)):
-        np.testing.assert_allclose(left, right, rtol=2e-7, atol=1e-8, err_msg=f"{name}.{line}")
-
-
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_no_line_is_left_out(name):
-    shown = [line.id for line in text.formulas(PAGE)[name]]
-    looked_at = list(dict.fromkeys(line for line, *_ in DERIVATIONS[name](Scene(0))))
-    assert looked_at == shown
-
-
-def test_no_derivation_is_left_out():
-    assert set(text.formulas(PAGE)) == set(DERIVATIONS) | {"with_numbers"}
+class TestDerivations(EveryLine):
+    page, scene = "normal", Scene
+    seeds, rtol, atol = 3, 2e-7, 1e-8
+    elsewhere = ("with_numbers",)
+    sides = {
+        "constant": constant,
+        "mean_and_variance": mean_and_variance,
+        "standardisation": standardisation,
+        "limit": limit_theorem,
+        "cauchy": cauchy,
+        "uniform": uniform,
+    }

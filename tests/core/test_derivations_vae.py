@@ -7,20 +7,17 @@ inequality gives the part by which it fails, beside 0. Means over q are sums ove
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
-import pytest
 import torch
 from scipy.stats import norm
 
 from core import gradients, vae_bound, vae_dial
 from core.vae import kl_to_standard_normal, reparameterize
-from ui import text
+from tests.core.derivations import EveryLine, Sides
 
-PAGE = "vae"
-Sides = Iterator[tuple[str, object, object]]
 GRID = np.linspace(-14, 14, 40_001)
 CELL = GRID[1] - GRID[0]
 
@@ -227,37 +224,15 @@ def importance(c: Scene) -> Sides:
     yield "bound", float(found[0, 0]), math.log(drawn.mean())
 
 
-DERIVATIONS: dict[str, Callable[[Scene], Sides]] = {
-    "bound_of_one": bound_of_one,
-    "em_with_networks": em_with_networks,
-    "normals": normals,
-    "trick": trick,
-    "dial": dial,
-    "book": book,
-    "importance": importance,
-}
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("name", DERIVATIONS)
-def test_every_line_holds(name, seed):
-    for line, left, right in DERIVATIONS[name](Scene(seed)):
-        np.testing.assert_allclose(
-            np.asarray(left, float), np.asarray(right, float), rtol=1e-7, atol=1e-7, err_msg=f"{name}.{line}"
-        )
-
-
-def test_every_line_is_looked_at():
-    formulas = text.formulas(PAGE)
-    assert set(DERIVATIONS) == set(formulas)
-    for name, lines in formulas.items():
-        looked_at = {line for line, _, _ in DERIVATIONS[name](Scene(0))}
-        assert looked_at == {line.id for line in lines}, name
-
-
-@pytest.mark.parametrize("language", text.languages())
-def test_every_line_has_its_reason(language):
-    t = text.Words(language)
-    for name, lines in text.formulas(PAGE).items():
-        assert t.words(f"{PAGE}.{name}.title")
-        assert all(t.words(f"{PAGE}.{name}.{line.id}") for line in lines)
+class TestDerivations(EveryLine):
+    page, scene = "vae", Scene
+    seeds, rtol, atol = 4, 1e-7, 1e-7
+    sides = {
+        "bound_of_one": bound_of_one,
+        "em_with_networks": em_with_networks,
+        "normals": normals,
+        "trick": trick,
+        "dial": dial,
+        "book": book,
+        "importance": importance,
+    }

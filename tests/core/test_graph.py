@@ -56,5 +56,18 @@ def test_inputs_lie_to_the_left_and_no_two_boxes_meet(name):
     assert min(row for _, row in places) == 0
 
 
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_no_edge_runs_through_a_box(name):
+    end = built(name)
+    order = in_order(end)
+    place = {id(value): at for value, at in zip(order, layout(end), strict=True)}
+    for value in order:
+        (right, high), edges = place[id(value)], [place[id(one)] for one in value.inputs]
+        for left, low in edges:
+            for column, row in place.values():
+                if left < column < right:
+                    assert abs(low + (column - left) / (right - left) * (high - low) - row) >= BOX
+
+
 def test_a_single_value_has_a_place_too():
     assert layout(Value(1.0, "x")) == [(0.0, 0.0)]

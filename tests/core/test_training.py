@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.store import ModelStore
+from core.store import DamagedModel, ModelStore
 from core.training import (
     Batch,
     Checkpoint,
@@ -18,6 +18,7 @@ from core.training import (
     finished,
     learning_rate,
     out_of_memory,
+    reading,
     restored,
     seeded,
     train,
@@ -350,15 +351,24 @@ def test_restored_draws_nothing_and_gives_the_same_network():
         restored(lambda: nn.Linear(2, 3), state.weights(), torch.device("cpu"))
 
 
+def test_wrong_contents_are_a_damaged_model_and_full_memory_is_not():
+    for error in (KeyError("config"), TypeError("no such field"), RuntimeError("size mismatch")):
+        with pytest.raises(DamagedModel, match="This file holds no toy that this version can read."), reading("toy"):
+            raise error
+    with pytest.raises(RuntimeError, match="out of memory"), reading("toy"):
+        raise RuntimeError("CUDA out of memory")
+
+
 def test_the_record_of_a_finished_run_is_plain_and_its_curve_short():
     class Config:
+        kind = "toy"
         training = replace(CONFIG, steps=1200)
 
         def describe(self) -> dict:
             return asdict(self.training)
 
     *_, state = run(Config.training)
-    weights, record = finished(state, "toy", Config(), "an abacus")
+    weights, record = finished(state, Config(), "an abacus")
     assert_same(weights, state.weights())
     assert json.loads(json.dumps(record)) == record
     assert (record["kind"], record["device"], record["examples"]) == ("toy", "an abacus", 1200 * 16)

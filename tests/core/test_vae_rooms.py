@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from core import data, vae_bound, vae_dial, vae_library, vae_posterior
+from core import data, library, vae_bound, vae_dial, vae_library, vae_posterior
 from core.data import Images
 from core.store import DamagedModel, ModelNotFound, ModelStore
 from core.training import TrainingConfig
@@ -122,7 +122,7 @@ def store(tmp_path, monkeypatch) -> ModelStore:
     images = Images(ink, torch.arange(64) % 2)
     monkeypatch.setattr(data, "images", lambda name, split: images)
     kept = ModelStore(tmp_path / "mine")
-    monkeypatch.setattr(vae_library, "stores", lambda: (kept,))
+    monkeypatch.setattr(library, "stores", lambda: (kept,))
     for cached in (vae_library.load, vae_library.history, vae_library.decoder):
         cached.cache_clear()
     return kept

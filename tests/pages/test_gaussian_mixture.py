@@ -4,84 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
-from streamlit.testing.v1 import AppTest
 
 from core import data
 from core.scenes import gaussian_mixture as scenes
 from pages.gaussian_mixture import common, no_closed_form, question, sampling
-from ui import component, text
+from tests.pages.apptest import layer, message, numbers, press, said, sound, visitor
+from ui import text
 
-ROOT = Path(__file__).resolve().parents[2]
-SHELL = str(ROOT / "ui" / "shell.py")
-PAGE = "../pages/04_gaussian_mixture.py"
+visit = visitor("gaussian_mixture")
 ID = "gaussian_mixture"
 DESIGN, SAMPLING, POSTERIOR, GEYSER, CLOSED = (
     f"{ID}.{name}" for name in ("design", "sampling", "posterior", "geyser", "no_closed_form")
 )
-
-
-@pytest.fixture(autouse=True)
-def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
-    monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
-
-
-def visit(*, language: str = "en", **settings: object) -> AppTest:
-    """The page after its first run. Settings are `posterior__x=3`."""
-    text.FALLBACK = language
-    at = AppTest.from_file(SHELL, default_timeout=60)
-    at.query_params["lang"] = language
-    for name, value in settings.items():
-        at.query_params[f"{ID}.{name.replace('__', '.')}"] = str(value)
-    at.switch_page(PAGE).run()
-    return sound(at)
-
-
-def sound(at: AppTest) -> AppTest:
-    assert not at.exception, [e.message for e in at.exception]
-    return at
-
-
-def said(at: AppTest) -> str:
-    """Every sentence on the page, without its markup."""
-    everything = [*(m.value for m in at.markdown), *(c.value for c in at.caption), *(i.value for i in at.info)]
-    return re.sub(r"<[^>]+>", "", "\n".join(everything)).replace("\u00a0", " ")
-
-
-def message(at: AppTest, key: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What a plane was sent."""
-    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{key}"))
-    return component.decode(found.bytes)
-
-
-def layer(at: AppTest, key: str, panel: int, name: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """A layer of a plane and its arrays, in their shapes."""
-    header, parts = message(at, key)
-    described = next(one for one in header["panels"][panel]["layers"] if one["name"] == name)
-    arrays = {
-        field: parts[value["part"]].reshape(value["shape"])
-        for field, value in described.items()
-        if isinstance(value, dict) and "part" in value
-    }
-    return described, arrays
-
-
-def numbers(pattern: str, at: AppTest) -> tuple[float, ...]:
-    """The numbers in the first sentence that fits the pattern."""
-    found = re.search(pattern, said(at))
-    assert found, f"nothing on the page fits {pattern!r}:\n{said(at)}"
-    return tuple(float(n.replace(",", "").replace("−", "-")) for n in found.groups())
-
-
-def press(at: AppTest, key: str) -> AppTest:
-    return sound(at.button(key=key).click().run())
 
 
 # ---- the first paint ------------------------------------------------------------------------------------------------
@@ -90,30 +28,10 @@ def press(at: AppTest, key: str) -> AppTest:
 @pytest.mark.parametrize("language", text.languages())
 def test_the_first_paint_is_finished_in_every_language(language):
     at = visit(language=language)
-    t = text.Words(language)
-    assert at.title[0].value == t.words(f"{ID}.page.title")
-    assert {h.value for h in at.subheader} >= {t.words(f"{e}.title") for e in (DESIGN, SAMPLING, POSTERIOR)}
     header, _ = message(at, f"{DESIGN}.plane")
     assert header["values"]["parts"]["now"] == [list(row) for row in scenes.THREE]
     header, _ = message(at, f"{SAMPLING}.plane")
     assert len(header["frames"]) == len(sampling.timeline(1000))
-    assert {e.label for e in at.expander} >= {t.words(f"{e}.title") for e in (GEYSER, CLOSED)}
-
-
-def test_the_first_paint_needs_no_torch_and_ships_with_the_project():
-    script = (
-        "import sys\n"
-        "from core import scene\n"
-        "scene.Scene.compute = None\n"
-        "from streamlit.testing.v1 import AppTest\n"
-        f"at = AppTest.from_file({SHELL!r}, default_timeout=60)\n"
-        f"at.switch_page({PAGE!r}).run()\n"
-        "assert not at.exception, at.exception\n"
-        "assert len(at.get('bidi_component')) > 3\n"
-        "assert 'torch' not in sys.modules and 'altair' not in sys.modules and 'scipy' not in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("language", text.languages())

@@ -3,86 +3,27 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
-from streamlit.testing.v1 import AppTest
 
 from core.scenes import likelihood as scenes
 from pages.likelihood import common as shared
 from pages.likelihood import surface
-from ui import component, links, packing, text
+from tests.pages.apptest import ROOT, described, message, number, numbers, said, sound, visitor
+from ui import links, packing, text
 
-ROOT = Path(__file__).resolve().parents[2]
-SHELL = str(ROOT / "ui" / "shell.py")
-PAGE = "../pages/02_likelihood.py"
+visit = visitor("likelihood")
 FIT, SURFACE, HEIGHTS, ESTIMATORS, MISFIT = (
     f"likelihood.{name}" for name in ("fit", "surface", "heights", "estimators", "misfit")
 )
 X = np.array(scenes.POINTS)
 
 
-@pytest.fixture(autouse=True)
-def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
-    monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
-
-
-def visit(*, language: str = "en", **settings: object) -> AppTest:
-    """The page after its first run. Settings are `fit_mean=0.5`."""
-    text.FALLBACK = language
-    at = AppTest.from_file(SHELL, default_timeout=60)
-    at.query_params["lang"] = language
-    for name, value in settings.items():
-        experiment, _, rest = name.partition("_")
-        at.query_params[f"likelihood.{experiment}.{rest}"] = str(value)
-    at.switch_page(PAGE).run()
-    return fine(at)
-
-
-def fine(at: AppTest) -> AppTest:
-    assert not at.exception, [e.message for e in at.exception]
-    return at
-
-
 def points(*xs: float) -> str:
     return packing.pack_points(tuple((x, 0.0) for x in xs), -6.0, 6.0)
-
-
-def said(at: AppTest) -> str:
-    """Every sentence on the page, with ordinary spaces."""
-    return "\n".join([*(m.value for m in at.markdown), *(c.value for c in at.caption)]).replace("\u00a0", " ")
-
-
-def message(at: AppTest, experiment: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What a plane was sent."""
-    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{experiment}.plane"))
-    return component.decode(found.bytes)
-
-
-def layer(header: dict, panel: str, name: str) -> dict:
-    found = next(p for p in header["panels"] if p["name"] == panel)
-    return next(one for one in found["layers"] if one["name"] == name)
-
-
-def numbers(pattern: str, at: AppTest) -> tuple[float, ...]:
-    """The numbers in the first sentence that fits the pattern."""
-    found = re.search(pattern, said(at))
-    assert found, f"nothing on the page fits {pattern!r}:\n{said(at)}"
-    return tuple(number(n) for n in found.groups())
-
-
-def number(said: str) -> float:
-    """8.45 × 10⁻⁹ as a number, too."""
-    digits, _, raised = said.replace(",", "").replace("−", "-").partition(" × 10")
-    exponent = raised.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
-    return float(digits) * 10.0 ** int(exponent or 0)
 
 
 # ---- the first paint ------------------------------------------------------------------------------------------------
@@ -91,34 +32,16 @@ def number(said: str) -> float:
 @pytest.mark.parametrize("language", text.languages())
 def test_the_first_paint_is_finished_in_every_language(language):
     at = visit(language=language)
-    t = text.Words(language)
-    assert at.title[0].value == t.words("likelihood.page.title")
-    assert {h.value for h in at.subheader} >= {t.words(f"{name}.title") for name in (FIT, SURFACE, HEIGHTS)}
-    header, _ = message(at, FIT)
+    header, _ = message(at, f"{FIT}.plane")
     assert header["values"]["points"]["now"] == [[x, 0.0] for x in scenes.POINTS]
-    header, parts = message(at, SURFACE)
+    header, parts = message(at, f"{SURFACE}.plane")
     assert len(header["frames"]) > 100 and header["start"] == len(header["frames"]) - 1
-    assert len(np.unique(parts[layer(header, "map", "heat")["values"]["part"]])) > 1000
-    header, parts = message(at, HEIGHTS)
+    assert len(np.unique(parts[described(header, "map", "heat")["values"]["part"]])) > 1000
+    header, parts = message(at, f"{HEIGHTS}.plane")
     for panel in ("real", "new"):
-        bars = layer(header, panel, panel)
+        bars = described(header, panel, panel)
         edges, heights = (parts[bars[name]["part"]] for name in ("edges", "heights"))
         assert (np.diff(edges) * heights).sum() == pytest.approx(1, abs=1e-3)
-
-
-def test_the_first_paint_needs_no_torch(tmp_path):
-    script = f"""
-import sys
-from streamlit.testing.v1 import AppTest
-at = AppTest.from_file({SHELL!r}, default_timeout=60)
-at.switch_page({PAGE!r}).run()
-assert not at.exception and at.title, [e.message for e in at.exception]
-assert len(at.get("bidi_component")) >= 6
-print("torch" in sys.modules, "scipy" in sys.modules)
-"""
-    environment = os.environ | {"TEN_STEPS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == ["False", "False"], done.stderr[-2000:]
 
 
 # ---- fit ------------------------------------------------------------------------------------------------------------
@@ -126,7 +49,7 @@ print("torch" in sys.modules, "scipy" in sys.modules)
 
 @pytest.mark.parametrize(("mean", "std"), [(-1.0, 2.2), (3.0, 0.7), (0.95, 1.5)])
 def test_the_product_and_its_logarithm(mean, std):
-    at = visit(fit_mean=mean, fit_std=std)
+    at = visit(fit__mean=mean, fit__std=std)
     density = stats.norm.pdf(X, mean, std)
     first, second, product, log = numbers(r"L = ([^·]+) · ([^·]+) · .* = \*\*(.+?)\*\*, and \*\*log L = (.+?)\*\*", at)
     assert (first, second) == (pytest.approx(density[0], rel=6e-3), pytest.approx(density[1], rel=6e-3))
@@ -142,10 +65,10 @@ def test_the_product_and_its_logarithm(mean, std):
 def test_the_best_is_where_the_button_leads():
     at = visit()
     at.button(key=f"{FIT}.best").click().run()
-    assert fine(at).slider(key=f"{FIT}.mean").value == pytest.approx(X.mean(), abs=1e-9)
+    assert sound(at).slider(key=f"{FIT}.mean").value == pytest.approx(X.mean(), abs=1e-9)
     assert at.slider(key=f"{FIT}.std").value == pytest.approx(X.std(), abs=1e-9)
     assert numbers(r"μ̂ = ([\d.]+) is the mean of the (\d+) points, σ̂ = ([\d.]+)", at) == (0.95, 8, 1.47)
-    header, _ = message(at, FIT)
+    header, _ = message(at, f"{FIT}.plane")
     assert header["values"]["mean"]["now"] == pytest.approx(X.mean())
 
 
@@ -159,13 +82,13 @@ def test_the_best_is_where_the_button_leads():
 )
 @pytest.mark.parametrize("std", [0.05, 6.0])
 def test_where_there_is_no_best_curve_it_is_said(asked, sentence, std):
-    at = visit(fit_points=asked, fit_std=std)
+    at = visit(fit__points=asked, fit__std=std)
     if asked:
         assert sentence in said(at)
         each = numbers(r"log L grows by ([\d.]+)", at)[0]
         assert each == pytest.approx((1 if "single" in sentence else 3) * math.log(10), abs=6e-3)
         at.button(key=f"{FIT}.best").click().run()
-        assert sentence in said(fine(at)) and at.slider(key=f"{FIT}.std").value == 0.05
+        assert sentence in said(sound(at)) and at.slider(key=f"{FIT}.std").value == 0.05
     else:  # an empty text in a link is no drawing; a cleared canvas is, below
         assert "could not be used" in said(at) or sentence in said(at)
 
@@ -181,12 +104,12 @@ def test_no_points_at_all(monkeypatch):
     assert "Without points every curve is as good as any other" in said(at)
     assert "the map is flat" in said(at)
     assert at.button(key=f"{FIT}.best").disabled
-    header, _ = message(at, SURFACE)
+    header, _ = message(at, f"{SURFACE}.plane")
     assert header["frames"] == []
 
 
 def test_points_closer_than_any_curve_that_can_be_set():
-    at = visit(fit_points=points(1.0, 1.01, 0.99))
+    at = visit(fit__points=points(1.0, 1.01, 0.99))
     top, std, low = numbers(r"largest log L is \*\*(.+?)\*\*, at σ̂ = ([\d.]+)\. .* the ([\d.]+) that", at)
     x = np.array([x for x, _ in packing.unpack_points(points(1.0, 1.01, 0.99), -6, 6)])
     assert std == pytest.approx(x.std(), rel=6e-3) and low == 0.05
@@ -195,7 +118,7 @@ def test_points_closer_than_any_curve_that_can_be_set():
 
 def test_a_product_too_small_for_a_float_keeps_its_logarithm():
     xs = tuple(np.linspace(-6, 6, 60))
-    at = visit(fit_points=points(*xs), fit_mean=6, fit_std=0.05)
+    at = visit(fit__points=points(*xs), fit__mean=6, fit__std=0.05)
     assert "smaller than any number" in said(at)
     x = np.array([x for x, _ in packing.unpack_points(points(*xs), -6, 6)])
     assert numbers(r"no harm: \*\*log L = (.+?)\*\*", at)[0] == pytest.approx(
@@ -204,22 +127,22 @@ def test_a_product_too_small_for_a_float_keeps_its_logarithm():
 
 
 def test_more_points_than_there_may_be_are_left_out():
-    at = visit(fit_points=points(*np.linspace(-5, 5, 90)))
+    at = visit(fit__points=points(*np.linspace(-5, 5, 90)))
     assert "held more than 60" in said(at)
-    assert len(message(at, FIT)[0]["values"]["points"]["now"]) == 60
+    assert len(message(at, f"{FIT}.plane")[0]["values"]["points"]["now"]) == 60
 
 
 # ---- surface --------------------------------------------------------------------------------------------------------
 
 
 def test_the_map_and_the_walk_are_those_of_an_independent_computation():
-    header, parts = message(visit(), SURFACE)
-    heat = layer(header, "map", "heat")
+    header, parts = message(visit(), f"{SURFACE}.plane")
+    heat = described(header, "map", "heat")
     values = parts[heat["values"]["part"]].reshape(heat["values"]["shape"])
     means, stds = np.linspace(*heat["x"], values.shape[1]), np.linspace(*heat["y"], values.shape[0])
     for i, j in ((0, 0), (20, 72), (96, 144), (50, 10)):
         assert values[i, j] == pytest.approx(stats.norm.logpdf(X, means[j], stds[i]).sum(), rel=1e-5)
-    walk = layer(header, "map", "walk")
+    walk = described(header, "map", "walk")
     mean, std, rate = -4.0, 3.0, 0.3
     for k in range(40):  # the gradient by finite differences
         at = parts[walk["x"]["part"]][k], parts[walk["y"]["part"]][k]
@@ -233,7 +156,7 @@ def test_the_map_and_the_walk_are_those_of_an_independent_computation():
             (f(mean, std + 1e-5) - f(mean, std - 1e-5)) / 2e-5,
         )
         mean, std = mean + rate * slopes[0], std + rate * slopes[1]
-    step = layer(header, "data", "step")["model"]
+    step = described(header, "data", "step")["model"]
     np.testing.assert_allclose(step["mean"], parts[walk["x"]["part"]], rtol=1e-5)
     np.testing.assert_allclose(step["std"], parts[walk["y"]["part"]], rtol=1e-5)
     assert len(step["mean"]) == len(header["frames"])
@@ -243,15 +166,15 @@ def test_the_walk_arrives_where_the_formulas_lead():
     steps, mean, std = numbers(
         r"After \*\*(\d+) steps\*\* the slope is below 0.0001: μ = ([\d.]+), σ = ([\d.]+)\.", visit()
     )
-    assert (mean, std) == (0.95, 1.47) and steps == len(message(visit(), SURFACE)[0]["frames"]) - 1
+    assert (mean, std) == (0.95, 1.47) and steps == len(message(visit(), f"{SURFACE}.plane")[0]["frames"]) - 1
 
 
 def test_a_rate_that_diverges_is_said_with_its_step():
-    at = visit(surface_rate=10.0)
+    at = visit(surface__rate=10.0)
     step, std = numbers(r"\*\*It diverges: step (\d+) leads to σ = (.+?)\*\*", at)
-    assert std <= 0 and len(message(at, SURFACE)[0]["frames"]) == step
+    assert std <= 0 and len(message(at, f"{SURFACE}.plane")[0]["frames"]) == step
     assert numbers(r"only if η is less than σ̂² = ([\d.]+); here it is (\d+)", at) == (2.16, 10)
-    at = visit(surface_rate=10.0, surface_coordinates="log_std", surface_mean=6, surface_std=0.15)
+    at = visit(surface__rate=10.0, surface__coordinates="log_std", surface__mean=6, surface__std=0.15)
     assert re.search(r"It diverges: step 1 leads to σ = .*beyond all bounds", said(at))
     assert "the smaller of 1 and 2σ̂², here 1; η is 10" in said(at)
 
@@ -262,13 +185,13 @@ def test_a_rate_that_diverges_is_said_with_its_step():
 @pytest.mark.parametrize("xs", [scenes.POINTS, (2.0,), (-6.0, 6.0)])
 def test_extreme_walks_are_pictures_or_sentences(coordinates, rate, start, xs):
     at = visit(
-        surface_coordinates=coordinates, surface_rate=rate, surface_mean=start[0], surface_std=start[1],
-        surface_steps=300, surface_points=points(*xs),
+        surface__coordinates=coordinates, surface__rate=rate, surface__mean=start[0], surface__std=start[1],
+        surface__steps=300, surface__points=points(*xs),
     )  # fmt: skip
-    header, parts = message(at, SURFACE)
+    header, parts = message(at, f"{SURFACE}.plane")
     assert all(np.isfinite(part).all() for part in parts.values())
     assert ("All points are the same" in said(at)) == (len(xs) == 1)
-    assert all(v > 0 for v in layer(header, "data", "step")["model"]["std"])
+    assert all(v > 0 for v in described(header, "data", "step")["model"]["std"])
 
 
 @pytest.mark.parametrize("preset", ["slow", "fast", "low", "log", "same"])
@@ -279,7 +202,7 @@ def test_the_presets_of_the_walk_show_what_they_are_called(preset):
         "slow": "below the top", "fast": "It diverges", "low": "Step 1 leaves the map",
         "log": "steps in (μ, log σ) settle", "same": "log L has no top",
     }  # fmt: skip
-    assert sign[preset] in said(fine(at))
+    assert sign[preset] in said(sound(at))
 
 
 # ---- heights --------------------------------------------------------------------------------------------------------
@@ -287,7 +210,7 @@ def test_the_presets_of_the_walk_show_what_they_are_called(preset):
 
 @pytest.mark.parametrize(("source", "who", "low", "high"), [("nhefs", "all", 160, 180), ("bdims", "women", 150.5, 171)])
 def test_heights_by_the_cdf_and_by_counting(source, who, low, high):
-    at = visit(heights_source=source, heights_who=who, heights_low=low, heights_high=high)
+    at = visit(heights__source=source, heights__who=who, heights__low=low, heights__high=high)
     table = np.genfromtxt(ROOT / "data" / f"{source}.csv", delimiter=",", names=True)
     x = table["height"][(table["sex"] == 0) | (who == "all")]
     fitted = stats.norm(x.mean(), x.std())
@@ -304,12 +227,12 @@ def test_heights_by_the_cdf_and_by_counting(source, who, low, high):
 
 def test_new_people_are_drawn_and_real_ones_stay():
     at = visit()
-    before, parts_before = message(at, HEIGHTS)
+    before, parts_before = message(at, f"{HEIGHTS}.plane")
     at.button(key=f"{HEIGHTS}.again").click().run()
-    after, parts_after = message(fine(at), HEIGHTS)
+    after, parts_after = message(sound(at), f"{HEIGHTS}.plane")
     for panel, same in (("real", True), ("new", False)):
         one, two = (
-            parts[layer(h, panel, panel)["heights"]["part"]]
+            parts[described(h, panel, panel)["heights"]["part"]]
             for h, parts in ((before, parts_before), (after, parts_after))
         )
         assert np.array_equal(one, two) == same
@@ -321,7 +244,7 @@ def test_new_people_are_drawn_and_real_ones_stay():
 )
 @pytest.mark.parametrize("language", text.languages())
 def test_extreme_heights(settings, language):
-    at = visit(language=language, seed=9999, **{f"heights_{k}": v for k, v in settings.items()})
+    at = visit(language=language, heights__seed=9999, **{f"heights__{k}": v for k, v in settings.items()})
     assert f"n = {settings['count']} (" in said(at)
 
 
@@ -350,7 +273,7 @@ def test_equal_heights_leave_nothing_to_draw_from(monkeypatch):
 
 @pytest.mark.parametrize("n", [2, 7, 100])
 def test_measured_estimates_stand_beside_theory(n):
-    at = visit(estimators_n=n, estimators_std=2.0, estimators_repetitions=20_000)
+    at = visit(estimators__n=n, estimators__std=2.0, estimators__repetitions=20_000)
     rows = {}
     for line in said(at).splitlines():
         cells = [c.strip() for c in line.strip("|").split("|")]
@@ -372,7 +295,7 @@ def test_measured_estimates_stand_beside_theory(n):
 
 
 def test_one_value_has_no_spread_and_a_million_repetitions_are_not_made():
-    at = visit(estimators_n=1, estimators_repetitions=1_000_000)
+    at = visit(estimators__n=1, estimators__repetitions=1_000_000)
     assert "would be 0 ÷ 0" in said(at) and "could not be used" in said(at)
     assert "| – | – |" in said(at)
 
@@ -380,18 +303,18 @@ def test_one_value_has_no_spread_and_a_million_repetitions_are_not_made():
 @pytest.mark.parametrize("data", scenes.MIXED)
 @pytest.mark.parametrize("language", text.languages())
 def test_one_hump_over_two_groups(data, language):
-    at = visit(language=language, misfit_data=data, misfit_gap=5.9)
+    at = visit(language=language, misfit__data=data, misfit__gap=5.9)
     t = text.Words(language)
     peaks = "1" if data == "height" else "2"
     assert t.template(f"{MISFIT}.peaks.{peaks}").split("**")[1] in said(at)
-    header, parts = message(at, MISFIT)
-    pairs = parts[layer(header, "quantiles", "pairs")["at"]["part"]].reshape(-1, 2)
+    header, parts = message(at, f"{MISFIT}.plane")
+    pairs = parts[described(header, "quantiles", "pairs")["at"]["part"]].reshape(-1, 2)
     assert (np.diff(pairs, axis=0) >= 0).all() and len(pairs) >= 272
     assert (t.words(f"{MISFIT}.unknown") in said(at)) == (data in ("waiting", "eruptions"))
 
 
 def test_the_gap_between_girths_is_measured():
-    at = visit(misfit_data="shoulder_girth")
+    at = visit(misfit__data="shoulder_girth")
     table = np.genfromtxt(ROOT / "data" / "bdims.csv", delimiter=",", names=True)
     x = table["shoulder_girth"]
     women, men = (x[table["sex"] == sex] for sex in (0, 1))
@@ -405,7 +328,7 @@ def test_the_gap_between_girths_is_measured():
     ("gap", "sentence"), [(0.0, "here one hump is enough"), (3.0, "what is missing is a second hump")]
 )
 def test_two_groups_in_one_place_fit_one_hump(gap, sentence):
-    assert sentence in said(visit(misfit_data="made", misfit_gap=gap))
+    assert sentence in said(visit(misfit__data="made", misfit__gap=gap))
 
 
 # ---- the question, and bad input ------------------------------------------------------------------------------------
@@ -419,7 +342,7 @@ def test_the_question_is_answered_by_trying(language, choice):
     at.button(key="likelihood.prediction.lock").click().run()
     t = text.Words(language)
     verdict = "prediction.right" if choice == "n" else "prediction.wrong"
-    assert t.label(verdict, answer=t.words("likelihood.prediction.option.n")) in said(fine(at))
+    assert t.label(verdict, answer=t.words("likelihood.prediction.option.n")) in said(sound(at))
     by_n, by_n1 = re.search(r"([\d.]+) σ⁴.*?([\d.]+) σ⁴", said(at)).groups()
     assert float(by_n) == pytest.approx(0.36, abs=0.02) and float(by_n1) == pytest.approx(0.5, abs=0.03)
     assert "0.36" in said(at) and "0.5" in said(at)
@@ -438,7 +361,7 @@ def test_nonsense_in_a_link_is_put_right_with_a_sentence(language):
     for name, pairs in wrong.items():
         for pair in pairs.split(" "):
             key, _, value = pair.partition("=")
-            asked[f"{name.partition('.')[2]}_{key}"] = value
+            asked[f"{name.partition('.')[2]}__{key}"] = value
     at = visit(language=language, **asked)
     end = text.Words(language).label("links.default", name="…").split("…")[1]
     assert said(at).count(end) >= 9, "each that made no sense is named"
@@ -449,12 +372,12 @@ def test_nonsense_in_a_link_is_put_right_with_a_sentence(language):
 
 @pytest.mark.parametrize("language", text.languages())
 def test_every_preset_leads_somewhere(language):
-    at = visit(language=language, estimators_n=4, misfit_data="wrist_girth")
+    at = visit(language=language, estimators__n=4, misfit__data="wrist_girth")
     buttons = [b.key for b in at.button if ".preset." in b.key]
     assert len(buttons) == 22
     for key in buttons:
         at.button(key=key).click().run()
-        fine(at)
+        sound(at)
 
 
 def test_equal_points_stay_equal_through_a_link_and_so_does_the_walk():
@@ -468,5 +391,5 @@ def test_what_no_float_can_hold_is_still_written_right():
     digits, _, power = shared.power_of_log(44232.95).partition("\u00a0×\u00a010")
     assert power == "¹⁹²¹⁰" and float(digits) == pytest.approx(10 ** (44232.95 / math.log(10) % 1), abs=0.006)
     assert shared.power_of_log(-2000.0).endswith("10⁻⁸⁶⁹")
-    at = visit(fit_std=0.05, fit_mean=6)
+    at = visit(fit__std=0.05, fit__mean=6)
     assert "L = 0 ·" not in said(at) and "× 10²⁹⁹" not in said(at)

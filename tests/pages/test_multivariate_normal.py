@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,75 +11,18 @@ from streamlit.testing.v1 import AppTest
 
 from core import data, scene
 from core.scenes import multivariate_normal as scenes
-from ui import component, text
+from tests.pages.apptest import array, filled, message, said, visitor
+from ui import text
 
-ROOT = Path(__file__).resolve().parents[2]
-SHELL = str(ROOT / "ui" / "shell.py")
-PAGE = "../pages/03_multivariate_normal.py"
+visit = visitor("multivariate_normal")
 NAME = "multivariate_normal"
 SHAPE, SLICES, FIT, SAMPLING, MATRIX, PIXELS = (
     f"{NAME}.{part}" for part in ("shape", "slices", "fit", "sampling", "matrix", "pixels")
 )
 
 
-@pytest.fixture(autouse=True)
-def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
-    monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
-
-
-def visit(*, language: str = "en", **settings: object) -> AppTest:
-    """The page after its first run. Settings are `shape__std_x=0.5`."""
-    text.FALLBACK = language
-    at = AppTest.from_file(SHELL, default_timeout=60)
-    at.query_params["lang"] = language
-    for name, value in settings.items():
-        experiment, _, rest = name.partition("__")
-        at.query_params[f"{NAME}.{experiment}.{rest}"] = str(value)
-    at.switch_page(PAGE).run()
-    assert not at.exception, [e.message for e in at.exception]
-    return at
-
-
-def said(at: AppTest) -> str:
-    """Every sentence on the page."""
-    return "\n".join([*(m.value for m in at.markdown), *(c.value for c in at.caption)])
-
-
 def formulas(at: AppTest) -> str:
     return "\n".join(x.value for x in at.latex)
-
-
-def message(at: AppTest, key: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What a canvas component was sent."""
-    found = next(c.proto for c in at.get("bidi_component") if c.proto.id.endswith(f"-{key}"))
-    return component.decode(found.bytes)
-
-
-def array(sent: tuple[dict, dict], panel: int, layer: str, field: str) -> np.ndarray:
-    """An array of a layer, in its shape."""
-    header, parts = sent
-    described = next(x for x in header["panels"][panel]["layers"] if x["name"] == layer)[field]
-    return parts[described["part"]].reshape(described["shape"])
-
-
-def numbers(section: str, at: AppTest, language: str = "en") -> dict[str, float]:
-    """The numbers that stand in the places of a section, wherever it stands on the page."""
-    template = text.Words(language).template(f"{NAME}.{section}")
-    template = text._COLOURED.sub(r"<span class=\"role-\1\">\2</span>", template).replace('\\"', '"')
-    pattern, seen = re.escape(template), set()
-    for name in re.findall(r"\{\{(\w+)\}\}", template):
-        group = (
-            rf"(?P<{name}>−?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+| \\cdot 10\^\{{-?\d+\}})?)"
-            if name not in seen
-            else rf"(?P={name})"
-        )
-        pattern = pattern.replace(re.escape("{{" + name + "}}"), group, 1)
-        seen.add(name)
-    found = re.search(pattern, said(at))
-    assert found, f"{section} is not on the page:\n{said(at)}"
-    plain = str.maketrans({",": None, "−": "-", "}": None})
-    return {k: float(v.translate(plain).replace(r" \cdot 10^{", "e")) for k, v in found.groupdict().items()}
 
 
 def table(source: str, x: str, y: str) -> np.ndarray:
@@ -96,26 +35,11 @@ def table(source: str, x: str, y: str) -> np.ndarray:
 @pytest.mark.parametrize("language", text.languages())
 def test_the_page_at_its_defaults(language):
     at = visit(language=language)
-    assert at.title[0].value == text.Words(language).words(f"{NAME}.page.title")
     keys = [c.proto.id for c in at.get("bidi_component")]
     for experiment in (SHAPE, SLICES, FIT):
         assert any(key.endswith(f"-{experiment}.plane") for key in keys)
     assert not any(key.endswith((f"{SAMPLING}.plane", f"{MATRIX}.plane")) for key in keys), "folded ones wait"
     assert not re.search(r"\{\{[a-z]|\bnan\b", said(at) + formulas(at))
-
-
-def test_the_first_paint_imports_nothing_heavy():
-    script = f"""
-import sys
-from streamlit.testing.v1 import AppTest
-at = AppTest.from_file({SHELL!r}, default_timeout=60)
-at.switch_page({PAGE!r}).run()
-assert not at.exception
-print(sorted({{"torch", "scipy", "altair"}} & set(sys.modules)))
-"""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert done.stdout.strip() == "[]", done.stderr[-2000:]
 
 
 def test_what_ships_for_the_first_paint_is_what_core_computes():
@@ -184,7 +108,7 @@ def test_the_shape_in_numbers():
     at = visit(shape__std_x=2, shape__std_y=1, shape__correlation=0.5)
     cov = np.array([[4.0, 1.0], [1.0, 1.0]])
     values, vectors = np.linalg.eigh(cov)
-    told = numbers("shape.caption", at)
+    told = filled(f"{NAME}.shape.caption", at)
     assert told["long"] == pytest.approx(math.sqrt(values[1]), rel=5e-3)
     assert told["short"] == pytest.approx(math.sqrt(values[0]), rel=5e-3)
     assert told["angle"] == pytest.approx(math.degrees(math.atan(vectors[1, 1] / vectors[0, 1])), abs=0.5)
@@ -209,13 +133,13 @@ def test_one_plane_holds_contours_and_surface_of_the_same_values():
 @pytest.mark.parametrize("language", text.languages())
 def test_a_flat_shape_says_so(language):
     at = visit(language=language, shape__correlation=1, shape__std_x=2, shape__std_y=1)
-    told = numbers("shape.flat", at, language)
+    told = filled(f"{NAME}.shape.flat", at, language)
     assert told["long"] == pytest.approx(math.sqrt(5), rel=5e-3)
     assert text.Words(language).words(f"{SHAPE}.no_inverse") in formulas(at)
 
 
 def test_round_contours_have_no_angle():
-    told = numbers("shape.round", visit(shape__std_x=1.2, shape__std_y=1.2, shape__correlation=0))
+    told = filled(f"{NAME}.shape.round", visit(shape__std_x=1.2, shape__std_y=1.2, shape__correlation=0))
     assert told["long"] == 1.2
     assert told["peak"] == pytest.approx(1 / (2 * math.pi * 1.44), rel=5e-3)
 
@@ -226,12 +150,12 @@ def test_the_slices_in_numbers(language):
         language=language, slices__at=2, slices__correlation=-0.6, slices__std_x=2, slices__std_y=1.5,
         slices__mean_x=1, slices__mean_y=-0.5,
     )  # fmt: skip
-    told = numbers("slices.caption", at, language)
+    told = filled(f"{NAME}.slices.caption", at, language)
     assert told["marginal_mean"] == -0.5 and told["marginal_variance"] == 2.25
     assert told["mean"] == pytest.approx(-0.5 - 0.6 * 1.5 / 2 * (2 - 1), rel=5e-3)
     assert told["variance"] == pytest.approx(0.64 * 2.25, rel=5e-3)
     assert told["drop"] == 36
-    cut = numbers("slices.cut", at, language)
+    cut = filled(f"{NAME}.slices.cut", at, language)
     density = math.exp(-0.5 * ((2 - 1) / 2) ** 2) / (2 * math.sqrt(2 * math.pi))
     assert cut["cut"] == pytest.approx(density, rel=5e-3) and cut["known"] == pytest.approx(density, rel=5e-3)
 
@@ -239,7 +163,7 @@ def test_the_slices_in_numbers(language):
 @pytest.mark.parametrize("language", text.languages())
 def test_without_correlation_x_says_nothing_about_y(language):
     at = visit(language=language, slices__correlation=0, slices__at=2, slices__std_y=1.5)
-    told = numbers("slices.independent", at, language)
+    told = filled(f"{NAME}.slices.independent", at, language)
     assert told["at"] == 2 and told["marginal_variance"] == 2.25
 
 
@@ -248,7 +172,9 @@ def test_a_line_too_far_out_for_float64_divides_by_nothing():
 
 
 def test_what_is_certain_is_said_to_be():
-    told = numbers("slices.certain", visit(slices__correlation=1, slices__at=1.5, slices__std_x=1.5, slices__std_y=1))
+    told = filled(
+        f"{NAME}.slices.certain", visit(slices__correlation=1, slices__at=1.5, slices__std_x=1.5, slices__std_y=1)
+    )
     assert told["mean"] == 1.0
 
 
@@ -274,7 +200,7 @@ def test_the_fit_in_numbers(source, x, y, n):
     mean, cov = points.mean(0), np.cov(points.T, bias=True)
     np.testing.assert_allclose(array(sent, 0, "fit", "means")[0], mean, rtol=1e-5)
     np.testing.assert_allclose(array(sent, 0, "fit", "covs")[0], cov, rtol=1e-3)
-    told = numbers("fit.caption", at)
+    told = filled(f"{NAME}.fit.caption", at)
     assert told["n"] == n
     assert told["correlation"] == pytest.approx(np.corrcoef(points.T)[0, 1], rel=5e-3, abs=1e-3)
     away = points - mean
@@ -285,7 +211,7 @@ def test_the_fit_in_numbers(source, x, y, n):
     unbiased = np.cov(points.T)
     assert f"{unbiased[0, 0]:.1f} & {unbiased[0, 1]:.1f}" in formulas(at)
     assert f"{cov[0, 0]:.1f} & {cov[0, 1]:.1f}" in formulas(at)
-    assert numbers("fit.numbers", at)["factor"] == pytest.approx((n - 1) / n, abs=1e-4)
+    assert filled(f"{NAME}.fit.numbers", at)["factor"] == pytest.approx((n - 1) / n, abs=1e-4)
 
 
 def test_the_fit_settles_on_all_rows():
@@ -316,139 +242,9 @@ def test_the_fit_settles_on_all_rows():
 )
 def test_a_fit_without_a_density_says_why(language, settings, section):
     at = visit(language=language, **settings)
-    numbers(section, at, language)
+    filled(f"{NAME}.{section}", at, language)
     layers = [layer["name"] for layer in message(at, f"{FIT}.plane")[0]["panels"][0]["layers"]]
     assert layers == (["rows"] if section == "fit.one" else ["rows", "fit"])
-
-
-def test_the_steps_of_sampling_are_true_states():
-    at = visit(
-        sampling__std_x=2, sampling__std_y=1, sampling__correlation=-0.5, sampling__mean_x=1, sampling__mean_y=2,
-        sampling__count=3000,
-    )  # fmt: skip
-    sent = message(at, f"{SAMPLING}.plane")
-    steps = array(sent, 0, "x", "at").astype(float)
-    z = array(sent, 1, "z", "at").astype(float)
-    factor = np.linalg.cholesky(np.array([[4.0, -1.0], [-1.0, 1.0]]))
-    np.testing.assert_allclose(steps[0], z)
-    np.testing.assert_allclose(steps[1], z * np.diag(factor), atol=1e-5)
-    np.testing.assert_allclose(steps[2], z @ factor.T, atol=1e-5)
-    np.testing.assert_allclose(steps[3], [1, 2] + z @ factor.T, atol=1e-5)
-    assert len(sent[0]["frames"]) == 4 and sent[0]["glide"] is True
-    told = numbers("sampling.caption", at)
-    cov = np.cov(steps[3].T, bias=True)
-    for name, value in (("x", steps[3][:, 0].mean()), ("y", steps[3][:, 1].mean()), ("var_x", cov[0, 0]),
-                        ("var_y", cov[1, 1]), ("cov", cov[0, 1])):  # fmt: skip
-        assert told[name] == pytest.approx(value, rel=6e-3)
-
-
-@pytest.mark.parametrize("language", text.languages())
-def test_sampling_from_a_flat_one_says_so(language):
-    at = visit(language=language, sampling__correlation=1)
-    assert text.Words(language).words(f"{SAMPLING}.flat") in said(at)
-
-
-@pytest.mark.parametrize(
-    ("a", "section"),
-    [
-        ((2, 0, 0, 0.5), "bowl"), ((-1, 0.2, 0.1, -2), "hill"), ((1, 0, 0, -1), "saddle"), ((1, 1, 1, 1), "trough"),
-        ((-1, 1, 1, -1), "ridge"), ((0, 0, 0, 0), "level"), ((0, -1, 1, 0), "level"),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("language", text.languages())
-def test_what_a_matrix_does(a, section, language):
-    names = ("a11", "a12", "a21", "a22")
-    at = visit(language=language, **{f"matrix__{n}": v for n, v in zip(names, a, strict=True)}, matrix__show="b")
-    matrix = np.array(a, float).reshape(2, 2)
-    told = numbers(f"matrix.shape.{section}", at, language)
-    assert [told["low"], told["high"]] == pytest.approx(np.linalg.eigvalsh((matrix + matrix.T) / 2), abs=5e-3)
-    det = np.linalg.det(matrix)
-    if abs(det) < 1e-12:
-        assert text.Words(language).words(f"{MATRIX}.singular") in said(at)
-    else:
-        told = numbers("matrix.turned" if det < 0 else "matrix.caption", at, language)
-        assert told["det"] == pytest.approx(det, rel=5e-3) and told["area"] == pytest.approx(abs(det), rel=5e-3)
-    sent = message(at, f"{MATRIX}.plane")
-    bowl = array(sent, 1, "bowl", "values")
-    line = np.linspace(-3, 3, len(bowl))
-    for i, j in ((0, 0), (5, 30), (40, 12)):
-        x = np.array([line[j], line[i]])
-        assert bowl[i, j] == pytest.approx(x @ matrix @ x, abs=1e-4)
-
-
-def test_two_products():
-    a, b = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[2.0, 1.0], [0.0, -0.5]])
-    settings = {f"matrix__{n}{i + 1}{j + 1}": m[i, j] for n, m in (("a", a), ("b", b)) for i in (0, 1) for j in (0, 1)}
-    for show, truth in (("product", a @ b), ("reverse", b @ a), ("elementwise", a * b), ("b", b)):
-        at = visit(**settings, matrix__show=show)
-        header, _ = message(at, f"{MATRIX}.plane")
-        grid = next(layer for layer in header["panels"][0]["layers"] if layer["name"] == "grid")
-        assert grid["matrix"] == pytest.approx(truth.ravel().tolist())
-        assert header["panels"][0]["handles"] == []
-    header, _ = message(visit(**settings), f"{MATRIX}.plane")
-    assert [h["arrow"] for h in header["panels"][0]["handles"]] == [True, True]
-
-
-def test_pictures_in_784_dimensions():
-    at = visit(pixels__label=1, pixels__ridge="0.01", pixels__axis=2)
-    train = data.mnist("train")
-    x = train.images[train.labels == 1].reshape(-1, 784).numpy() / 255.0
-    cov = np.cov(x, rowvar=False, bias=True)
-    told = numbers("pixels.singular", at)
-    assert told == {
-        "count": len(x), "constant": (np.ptp(x, axis=0) == 0).sum(), "rank": np.linalg.matrix_rank(cov, hermitian=True),
-        "flat": 784 - np.linalg.matrix_rank(cov, hermitian=True),
-    }  # fmt: skip
-    values, vectors = np.linalg.eigh(cov)
-    sent = message(at, f"{PIXELS}.walk_plane")
-    walk = array(sent, 0, "walk", "images").astype(float)
-    np.testing.assert_allclose(walk[3].ravel(), 255 * x.mean(0), atol=0.51)
-    step = np.sqrt(values[-2]) * vectors[:, -2]
-    right = (255 * (x.mean(0) + step)).clip(0, 255)
-    left = (255 * (x.mean(0) - step)).clip(0, 255)
-    ends = sorted((walk[2].ravel().tolist(), walk[4].ravel().tolist()))
-    np.testing.assert_allclose(ends, sorted((right.tolist(), left.tolist())), atol=1.01)
-    ridged = numbers("pixels.ridged", at)
-    assert ridged["ridge"] == 0.01 and ridged["std"] == pytest.approx(25.5, rel=0.03)
-    assert ridged["shift"] == pytest.approx(told["flat"] / 2 * math.log(10), rel=5e-3)
-    caption = numbers("pixels.caption", at)
-    assert caption["empty"] == pytest.approx(100 * (x == 0).mean(), abs=0.6)
-    drawn = np.random.default_rng(0).multivariate_normal(x.mean(0), cov + 0.01 * np.eye(784), 1000, method="eigh")
-    assert caption["outside"] == pytest.approx(100 * ((drawn < 0) | (drawn > 1)).mean(), abs=1.5)
-    sent = message(at, f"{PIXELS}.samples_plane")
-    real, mirrored = array(sent, 0, "real", "images"), array(sent, 2, "mirrored", "images")
-    expected = (2 * 255 * x.mean(0) - real.reshape(20, 784)).clip(0, 255)
-    np.testing.assert_allclose(mirrored.reshape(20, 784), expected, atol=0.51)
-
-
-@pytest.mark.parametrize("language", text.languages())
-def test_without_clothes_only_digits_are_offered(language, monkeypatch):
-    monkeypatch.setattr(data, "available", lambda name: name == "mnist")
-    at = visit(language=language, pixels__axis=3, pixels__dataset="fashion_mnist")
-    assert text.Words(language).words(f"{PIXELS}.no_clothes") in said(at)
-    numbers("pixels.singular", at, language)
-
-
-@pytest.mark.skipif(not data.available("fashion_mnist"), reason="the clothes are not on this machine")
-@pytest.mark.parametrize("language", text.languages())
-def test_clothes_have_no_flat_direction_and_are_not_called_singular(language):
-    x = data.fashion_mnist("train").images.reshape(-1, 784).numpy() / 255.0
-    values = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))
-    at = visit(language=language, pixels__dataset="fashion_mnist")
-    told = numbers("pixels.regular", at, language)
-    assert told["count"] == 60_000 and told["least"] == pytest.approx(values[0] / values[-1], rel=0.1)
-    numbers("pixels.ridged_regular", at, language)
-    at = visit(language=language, pixels__dataset="fashion_mnist", pixels__ridge="0")
-    assert text.Words(language).words(f"{PIXELS}.unridged_regular") in said(at)
-
-
-def test_without_data_there_is_a_sentence(monkeypatch):
-    def fail(self) -> None:
-        raise data.DataError("gone")
-
-    monkeypatch.setattr(scenes.PixelsScene, "compute", fail)
-    at = visit(pixels__seed=1234)
-    assert text.Words("en").words(f"{PIXELS}.no_data") in said(at)
 
 
 # ---- presets and the question ----------------------------------------------------------------------------------------
@@ -473,6 +269,6 @@ def test_the_prediction_is_locked_and_then_answered(language, picked):
     assert not at.exception
     verdict = "prediction.right" if picked == "third" else "prediction.wrong"
     assert t.label(verdict, answer=t.words(f"{name}.option.third")) in said(at)
-    told = numbers("prediction.answer", at, language)
+    told = filled(f"{NAME}.prediction.answer", at, language)
     assert told["exact"] == pytest.approx(39.3) and told["line"] == pytest.approx(68.3)
     assert told["counted"] == pytest.approx(39.3, abs=0.7) and told["n"] == 100_000

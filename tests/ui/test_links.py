@@ -147,6 +147,30 @@ def test_points_survive_a_link_to_16_bits(drawn):
         assert got == pytest.approx(given_point, abs=6 / 65_535)
 
 
+@pytest.mark.parametrize("low, high", [(-3, 3), (-6, 6), (0, 1), (-4, 4), (-10, 10), (-2.5, 2.5), (0, 30)])
+def test_round_numbers_survive_a_link_exactly(low, high):
+    points = [(round(low + k * 0.037, 3), round(high - k * 0.01, 2)) for k in range(27)]
+    assert packing.unpack_points(packing.pack_points(points, low, high), low, high) == tuple(points)
+
+
+@pytest.mark.parametrize("low, high", [(-1e-3, 1.0), (0, 1e6), (-math.pi, math.pi), (0, 65.5355)])
+def test_points_of_any_range_survive_a_link_nearly(low, high):
+    points = [(low, high), ((low + high) / 3, low)]
+    back = packing.unpack_points(packing.pack_points(points, low, high), low, high)
+    np.testing.assert_allclose(back, points, atol=(high - low) / 30_000, rtol=0)
+    assert all(low - 1e-9 <= v <= high + 1e-9 for point in back for v in point)
+
+
+def test_an_older_link_to_points_is_still_read():
+    older = "eNpjYPj_f1XXGR8AEScESw"  # ((-3, 3), (0.25, -1.2)) on 65,535 steps from -3 to 3
+    np.testing.assert_allclose(packing.unpack_points(older, -3, 3), ((-3, 3), (0.25, -1.2)), atol=9.2e-5, rtol=0)
+
+
+def test_points_beyond_the_grid_stay_within_the_range():
+    beyond = "." + packing._wrap(b"\xff" * 4)  # 60,000 steps from -3 to 3
+    assert packing.unpack_points(beyond, -3, 3) == ((3.0, 3.0),)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.tuples(unit, unit), min_size=1, max_size=40), max_size=6))
 def test_strokes_survive_a_link_to_8_bits(strokes):

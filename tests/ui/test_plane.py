@@ -135,7 +135,9 @@ def test_points_that_are_none_are_left_out(points):
 def test_every_layer_and_handle_has_its_painter_in_the_browser():
     folder = Path(plane.__file__).parent
     script = "\n".join(p.read_text("utf-8") for p in folder.glob("*.js"))
-    for kind in plane.Layer.__subclasses__():
+    for kind in vars(plane).values():
+        if not (isinstance(kind, type) and issubclass(kind, plane.Layer)) or kind is plane.Layer:
+            continue
         assert re.search(rf"^  {kind.__name__.lower()}(\(|: )|kind === \"{kind.__name__.lower()}\"", script, re.M), kind
     table = re.search(r"const HANDLES = \{(.*?)\};", script, re.S)[1]
     assert {k.__name__.lower() for k in parts.Handle.__subclasses__()} == set(re.findall(r"(\w+):", table))

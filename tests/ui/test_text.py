@@ -46,7 +46,15 @@ def test_a_formula_that_is_not_whole_is_an_error(tex):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0312, "0.0312"), (-0.5, "−0.5"), (1234.6, "1,235"), (0, "0"), (2e-6, "2.00e−06"), (float("nan"), "–")],
+    [
+        (0.0312, "0.0312"),
+        (-0.5, "−0.5"),
+        (1234.6, "1,235"),
+        (0, "0"),
+        (2e-6, "2.00\u00a0×\u00a010⁻⁶"),
+        (-3e8, "−3.00\u00a0×\u00a010⁸"),
+        (float("nan"), "–"),
+    ],
 )
 def test_numbers(value, shown):
     assert text.number(value) == shown

@@ -201,6 +201,7 @@ class LatentMap {
       Object.assign(handle.style, { left: `${px}px`, top: `${py}px` });
       const kept = this.sx(-reach) <= px && px <= this.sx(reach) && this.sy(reach) <= py && py <= this.sy(-reach);
       handle.hidden = !kept;
+      handle.firstChild.textContent = this.ends[0] === this.ends[1] ? "AB" : name;
       handle.setAttribute("aria-label", fill(labels.end, { name, class: classes[this.ends[k]] }));
     });
   }
@@ -315,16 +316,17 @@ class LatentMap {
     this.drawBar();
   }
 
-  // log p(x) as the bound and what is missing to it, the KL; the axis begins ten gaps below, so that the gap is seen
+  // log p(x) as the bound and what is missing to it, the KL, to one scale: the bar ends at log p(x) and begins at least
+  // four nats below the bound, farther where the gap is large
   drawBar() {
     const { posterior, labels } = this.header, { theme, picture } = this;
     const gap = Math.max(0, posterior.log_evidence - posterior.elbo), height = 56;
     const pen = sharpen(this.bar, picture, height);
-    const split = Math.round(picture * (1 - Math.min(0.6, Math.max(0.04, gap / (gap + 4)))));
+    const split = Math.round(picture * (1 - gap / (gap + Math.max(4, gap / 1.5))));
     pen.fillStyle = theme.mark.latent;
     pen.fillRect(0, 2, split - 1, 14);
     pen.fillStyle = theme.mark.condition;
-    pen.fillRect(split + 1, 2, picture - split - 1, 14);
+    pen.fillRect(split + 1, 2, Math.max(0, picture - split - 1), 14);
     pen.fillStyle = theme.mark.model;
     pen.fillRect(picture - 2.5, 0, 2.5, 18);
     pen.font = `12px ${theme.font}`;

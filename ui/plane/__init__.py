@@ -113,33 +113,26 @@ def plane(
     key: str,
     values: Mapping[str, Setting] | None = None,
     frames: Sequence[str] = (),
-    moves: Sequence[str] = (),
-    height: int = 400,
     start: int = -1,
-    glide: bool = False,
-    invite: str = "",
     scene: str = "",
+    **look: Any,
 ) -> PlaneState:
-    """Draw a plane and say where it rests.
+    """Draw a plane and say where it rests. What only the browser uses (`look`) is listed in `encode`.
 
     panels   1 to 4, side by side where there is room
     values   what handles move, by the names that layers and handles use; each is a setting of ui/links.py
     frames   a text for each frame, shown top left ("step 3"); the part after " · " is drawn quieter
-    moves    a short name for what leads to each frame ("E"), written on the button that does it; none, or one a frame
-    height   CSS pixels of the pictures; titles, legend and transport come on top
     start    the frame of the first paint; negative counts from the end
-    glide    while playing, what lies between two frames is drawn between them, and labelled so
-    invite   an idle callout, gone after first use
     scene    names what is shown; when it changes, the plane goes to `start` anew. A new message otherwise keeps the
              frame, and at the end stays at the end
+    look     moves, height, glide, invite
 
     Raises ValueError with a sentence for what does not fit together.
     """
     values = dict(values or {})
     message = encode(
-        panels, key=key, values=values, frames=frames, moves=moves, height=height, start=start, glide=glide,
-        invite=invite, scene=scene, heard=_heard_so_far(key),
-    )  # fmt: skip
+        panels, key=key, values=values, frames=frames, start=start, scene=scene, heard=_heard_so_far(key), **look
+    )
     listen = partial(_take, key, values)
     result = _render(key=key, data=message, default={"state": None}, on_state_change=listen)
     return read_state(result.state, panels, frames, start=start, scene=scene)
@@ -151,15 +144,22 @@ def encode(
     key: str,
     values: Mapping[str, Setting] | None = None,
     frames: Sequence[str] = (),
-    moves: Sequence[str] = (),
-    height: int = 400,
     start: int = -1,
-    glide: bool = False,
-    invite: str = "",
     scene: str = "",
     heard: int = 0,
+    moves: Sequence[str] = (),
+    height: int = 400,
+    glide: bool = False,
+    invite: str = "",
 ) -> bytes:
-    """The message of `plane`, under 2 MB. Raises ValueError with a sentence for what does not fit together."""
+    """The message of `plane`, under 2 MB. Raises ValueError with a sentence for what does not fit together.
+
+    heard    the number of the browser's last report that the values know of
+    moves    a short name for what leads to each frame ("E"), written on the button that does it; none, or one a frame
+    height   CSS pixels of the pictures; titles, legend and transport come on top
+    glide    while playing, what lies between two frames is drawn between them, and labelled so
+    invite   an idle callout, gone after first use
+    """
     if not 1 <= len(panels) <= 4:
         raise ValueError(f"a plane has 1 to 4 panels, not {len(panels)}")
     if len(frames) > MAX_FRAMES:

@@ -37,9 +37,15 @@ function ticksBetween({ low, high, log }, room) {
   for (let k = best.first; k <= best.last; k++) {
     const value = k * best.step;
     const large = Math.abs(best.step) >= 1e5 || decimals > 5;
-    list.push({ value, text: large ? written(value) : written(value, decimals) });
+    list.push({ value, text: large ? tickText(value) : written(value, decimals) });
   }
   return list;
+}
+
+// A very large or small number under a tick, in few letters: 10⁷, 2.5 × 10⁷.
+function tickText(value) {
+  const short = Number(value.toPrecision(6));
+  return short ? scientific(short.toExponential()).replace(/^(-?)1\u00a0×\u00a0/, "$1").replace("-", "−") : "0";
 }
 
 function powersBetween(low, high) {
@@ -50,7 +56,7 @@ function powersBetween(low, high) {
     list.length = 0;
     for (let k = first - 1; k <= last; k++) for (const m of [1, 2, 5]) list.push(m * 10 ** k);
   }
-  const text = (v) => (v >= 0.001 && v < 1e5 ? written(v) : written(v).replace(/^1·/, ""));
+  const text = (v) => (v >= 0.001 && v < 1e5 ? written(v) : tickText(v));
   return list.filter((v) => v >= low * 0.999999 && v <= high * 1.000001).map((value) => ({ value, text: text(value) }));
 }
 
@@ -60,15 +66,15 @@ class Chart {
   constructor(panel, width, height, theme, pen, below = false) {
     const { x, y } = panel;
     Object.assign(this, { panel, width, height, theme, below });
-    pen.font = `12px ${theme.font}`;
-    const top = y.shown && y.name ? 26 : 10, bottom = x.shown ? (below ? 46 : 28) : 10, h = Math.max(40, height - top - bottom);
-    const lines = ticksBetween(y, h).map((t) => pen.measureText(t.text).width);
+    pen.font = theme.type(12);
+    const { scale } = theme, top = y.shown && y.name ? 26 * scale : 10, bottom = x.shown ? (below ? 46 : 28) * scale : 10;
+    const h = Math.max(40, height - top - bottom), lines = ticksBetween(y, h / scale).map((t) => pen.measureText(t.text).width);
     const left = y.shown ? Math.ceil(Math.max(14, ...lines)) + 10 : 10, w = Math.max(40, width - left - 14);
     this.box = { x: left, y: top, w, h };
     this.sx = new Scale(x, left, left + w);
     this.sy = new Scale(y, top + h, top);
     if (panel.equal) this.equalise();
-    this.ticks = { x: ticksBetween(this.sx, w), y: ticksBetween(this.sy, h) };
+    this.ticks = { x: ticksBetween(this.sx, w / scale), y: ticksBetween(this.sy, h / scale) };
   }
 
   // One unit is as long on both axes: the shorter range is widened on both sides.
@@ -115,21 +121,21 @@ class Chart {
   names(pen) {
     const { box, theme, panel, ticks } = this, right = box.x + box.w, low = box.y + box.h;
     pen.fillStyle = theme.ink;
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     let edge = right + 14;
     if (panel.x.shown && panel.x.name) {
       pen.textAlign = "right";
       pen.textBaseline = "top";
-      pen.fillText(panel.x.name, right + 12, low + (this.below ? 25 : 7));
+      pen.fillText(panel.x.name, right + 12, low + (this.below ? 25 : 7) * theme.scale);
       if (!this.below) edge = right + 12 - pen.measureText(panel.x.name).width - 8;            // no tick where the axis is named
     }
     if (panel.y.shown && panel.y.name) {
       pen.textAlign = "left";
       pen.textBaseline = "top";
-      pen.fillText(panel.y.name, Math.max(2, Math.min(box.x - 6, box.x)), 3);
+      pen.fillText(panel.y.name, Math.max(2, box.x - 6), 3);
     }
     pen.fillStyle = theme.muted;
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.textAlign = "center";
     pen.textBaseline = "top";
     for (const { value, text } of panel.x.shown ? ticks.x : []) {

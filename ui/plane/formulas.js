@@ -188,9 +188,18 @@ function density1(model, env) {
   return (x) => Math.exp(log(x));
 }
 
+// For whole grids, several times faster than the exponential of the above: what is ten or more standard deviations away
+// adds nothing.
 function density2(model, env) {
-  const log = logDensity2(model, env);
-  return (x, y) => Math.exp(log(x, y));
+  const components = model.kind === "mixture" ? componentsOf(model, env) : [{ ...gaussian(env, model), logWeight: 0 }];
+  return (x, y) => {
+    let sum = 0;
+    for (const c of components) {
+      const squared = squaredDistance(c, x, y);
+      if (squared < 100) sum += Math.exp(c.logWeight + c.logTop - 0.5 * squared);
+    }
+    return sum;
+  };
 }
 
 const logDensity = (model, env) => (isOneDimensional(model) ? logDensity1 : logDensity2)(model, env);
@@ -206,24 +215,42 @@ const MEASURES = {
     const log = logDensity(m.model, env);
     return (env.values[m.points] ?? []).reduce((sum, [x, y]) => sum + log(x, y), 0);
   },
-  densityat: (m, env) => Math.exp(logDensity(m.model, env)(resolve(m.x, env), resolve(m.y, env))),
+  densityat: (m, env) => exponential(logDensity(m.model, env)(resolve(m.x, env), resolve(m.y, env))),
   mahalanobisat: (m, env) => mahalanobis(gaussian(env, m.model), resolve(m.x, env), resolve(m.y, env)),
   momentof: (m, env) => moments1(m.model, env)[m.which],
 };
 
+// exp(log) as a number to be written: where it would underflow, its logarithm still says what it is.
+class Tiny {
+  constructor(log) { this.log = log; }
+}
+
+function exponential(log) {
+  const value = Math.exp(log);
+  return value < 1e-300 && Number.isFinite(log) ? new Tiny(log) : value;
+}
+
 const measure = (m, env) => MEASURES[m.kind](m, env);
 
-// A number as it is written: so many decimals, or four significant digits.
+// "1.5e-7" as a page's text writes it (ui/text.py): spaces at which no line ends.
+function scientific(text) {
+  const [digits, power] = text.split("e");
+  return `${digits}\u00a0×\u00a010${[...power.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("")}`;
+}
+
+// A number as it is written: so many decimals, or four significant digits, three before a power of ten.
 function written(value, decimals) {
+  if (value instanceof Tiny) {
+    if (decimals != null) return written(0, decimals);
+    const all = value.log / Math.LN10, power = Math.floor(all), digits = (10 ** (all - power)).toFixed(2);
+    return scientific(digits === "10.00" ? `1.00e${power + 1}` : `${digits}e${power}`);
+  }
   if (Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   let text;
-  if (size >= 1e9 || (decimals == null && size > 0 && size < 1e-4)) {
-    const [digits, power] = value.toExponential(decimals ?? 3).split("e");
-    const raised = [...power.replace("+", "")].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
-    text = `${decimals == null ? Number(digits) : digits}·10${raised}`;
-  } else if (size >= 1e4) {
+  if (size >= (decimals == null ? 1e7 : 1e9) || (decimals == null && size > 0 && size < 1e-4)) text = scientific(value.toExponential(decimals ?? 2));
+  else if (size >= 1e4) {
     text = value.toLocaleString("en-US", { minimumFractionDigits: decimals ?? 0, maximumFractionDigits: decimals ?? 0 });
   } else if (decimals != null) text = value.toFixed(decimals);
   else text = size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
@@ -235,6 +262,6 @@ function written(value, decimals) {
 function say(template, env, numbers = {}, decimals = null) {
   return String(template).replace(/\{(\w+)(?::(\d))?\}/g, (whole, name, digits) => {
     const own = Object.hasOwn(numbers, name) ? numbers[name] : Object.hasOwn(env.values, name) ? env.values[name] : null;
-    return typeof own === "number" ? written(own, digits == null ? decimals : Number(digits)) : whole;
+    return typeof own === "number" || own instanceof Tiny ? written(own, digits == null ? decimals : Number(digits)) : whole;
   });
 }

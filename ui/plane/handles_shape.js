@@ -43,10 +43,10 @@ function stretched(dx, dy, other, [lowX, highX], [lowY, highY], [lowRho, highRho
 
 // The three knobs of one normal distribution; the handle says what its numbers are and takes new ones.
 class ShapeKnobs {
-  constructor(handle, name, role, still) {
+  constructor(handle, name, role, { still = false, kind = "" } = {}) {
     Object.assign(this, { handle, role, angle: 0 });
     this.ends = [0, 1].map((i) => Object.assign(handle.add(`${name}.axis${i}`, "end", role), { shape: this, axis: i }));
-    this.centre = still ? null : Object.assign(handle.add(name, "", role), { shape: this, axis: null });
+    this.centre = still ? null : Object.assign(handle.add(name, kind, role), { shape: this, axis: null });
   }
 
   get knobs() { return [...this.ends, ...(this.centre ? [this.centre] : [])]; }
@@ -104,7 +104,7 @@ class ShapeKnobs {
 class EllipseHandle extends Handle {
   constructor(view, spec) {
     super(view, spec);
-    this.shape = new ShapeKnobs(this, spec.name, spec.role, [spec.mean_x, spec.mean_y].every((n) => typeof n === "number"));
+    this.shape = new ShapeKnobs(this, spec.name, spec.role, { still: [spec.mean_x, spec.mean_y].every((n) => typeof n === "number") });
   }
 
   names() {
@@ -141,7 +141,7 @@ class ComponentsHandle extends Handle {
   constructor(view, spec) {
     super(view, spec);
     const { labels } = this.plane.header;
-    Object.assign(this, { shapes: [], choice: null });
+    Object.assign(this, { shapes: [], own: null });
     this.full = make("span", { class: "full", "aria-live": "polite" });
     this.buttons = {
       lighter: this.button("lighter", `${spec.label} −`, "−", () => this.weigh(-1)),
@@ -151,8 +151,21 @@ class ComponentsHandle extends Handle {
     view.tools.append(this.full, ...Object.values(this.buttons));
   }
 
-  names() { return [this.spec.rows]; }
+  names() { return [this.spec.rows, ...(this.spec.chosen ? [this.spec.chosen] : [])]; }
   get rows() { return this.values[this.spec.rows] ?? []; }
+
+  // Which one is chosen, from 0: the value `chosen` counts from 1, or nobody else wants to know.
+  get choice() {
+    const { chosen } = this.spec, k = chosen ? this.values[chosen] - 1 : this.own;
+    return k != null && k < this.rows.length ? k : null;
+  }
+
+  set choice(k) {
+    const { chosen } = this.spec;
+    this.own = k;
+    if (chosen && k != null) this.plane.put({ [chosen]: k + 1 });
+  }
+
   paintIn(theme) {
     this.theme = theme;
     for (const knob of this.knobs) this.tint(knob, knob.shape.role);
@@ -166,12 +179,12 @@ class ComponentsHandle extends Handle {
       this.knobs = this.knobs.filter((knob) => !gone.includes(knob));
     }
     while (shapes.length < rows.length) {
-      shapes.push(new ShapeKnobs(this, `${spec.name}.${shapes.length}`, COMPONENT_ROLES[shapes.length % COMPONENT_ROLES.length]));
+      const k = shapes.length;
+      shapes.push(new ShapeKnobs(this, `${spec.name}.${k}`, COMPONENT_ROLES[k % COMPONENT_ROLES.length], { kind: "bare" }));
     }
     rows.forEach(([weight, x, y, stdX, stdY, rho], k) => {
       shapes[k].sync(`${spec.label} ${k + 1} (${written(weight / total, 2)})`, { x, y, stdX, stdY, rho });
     });
-    if (this.choice >= rows.length) this.choice = null;
     const { lighter, heavier, remove } = this.buttons, chosen = this.choice != null;
     lighter.disabled = heavier.disabled = !chosen;
     remove.disabled = !chosen || rows.length < 2;
@@ -189,6 +202,7 @@ class ComponentsHandle extends Handle {
     this.choice = k;
     this.sync();
     this.plane.redraw();
+    if (this.spec.chosen) this.plane.soon();
   }
 
   change(k, row) { this.put(this.rows.map((old, i) => (i === k ? row : old))); }
@@ -248,8 +262,15 @@ class ComponentsHandle extends Handle {
     const { pen, theme } = sheet, total = this.rows.reduce((sum, [weight]) => sum + weight, 0);
     this.shapes.forEach((shape, k) => {
       shape.draw(sheet, k === this.choice);
-      const layer = { role: shape.role };
-      putWords({ pen, theme, layer }, written(this.rows[k][0] / total, 2), this.chart.x(shape.mean[0]) - 10, this.chart.y(shape.mean[1]) + 16, "right");
+      const layer = { role: shape.role }, { x, y } = shape.centre;
+      pen.beginPath();
+      SHAPES[k % SHAPES.length](pen, x, y, 7);
+      pen.strokeStyle = theme.canvas;
+      pen.lineWidth = 3;
+      pen.stroke();
+      pen.fillStyle = theme.mark[shape.role];
+      pen.fill();
+      putWords({ pen, theme, layer }, `${k + 1} (${written(this.rows[k][0] / total, 2)})`, x - 10, y + 16 * theme.scale, "right");
     });
   }
 }

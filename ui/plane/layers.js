@@ -150,10 +150,10 @@ const LAYERS = {
     else { pen.moveTo(box.x, at); pen.lineTo(box.x + box.w, at); }
     strokeAs(pen, layer, mark, 1.5);
     if (!layer.label) return;
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     const room = pen.measureText(layer.label).width + 8, beyond = at + room > box.x + box.w;
-    if (upright) putWords(sheet, layer.label, at + (beyond ? -5 : 5), box.y + 10, beyond ? "right" : "left");
-    else putWords(sheet, layer.label, box.x + box.w - 4, at - box.y < 20 ? at + 11 : at - 9, "right");
+    if (upright) putWords(sheet, layer.label, at + (beyond ? -5 : 5), box.y + 10 * theme.scale, beyond ? "right" : "left");
+    else putWords(sheet, layer.label, box.x + box.w - 4, at - box.y < 20 * theme.scale ? at + 11 * theme.scale : at - 9 * theme.scale, "right");
   },
 
   band({ pen, chart, layer, mark, env }) {
@@ -273,14 +273,14 @@ function arrow(pen, x, y, dx, dy, most = 5) {
 
 // Words on the picture, with an edge in the canvas colour so that lines behind them do not hurt.
 function putWords({ pen, theme, layer }, text, x, y, align) {
-  pen.font = `13px ${theme.font}`;
+  pen.font = theme.type(13);
   pen.textAlign = align;
   pen.textBaseline = "middle";
   pen.strokeStyle = theme.canvas;
   pen.lineWidth = 4;
   pen.fillStyle = theme.text[layer.role] ?? theme.ink;
   text.split("\n").forEach((line, i) => {
-    pen.strokeText(line, x, y + 18 * i);
-    pen.fillText(line, x, y + 18 * i);
+    pen.strokeText(line, x, y + 18 * theme.scale * i);
+    pen.fillText(line, x, y + 18 * theme.scale * i);
   });
 }

@@ -93,44 +93,42 @@ class Bars(Layer):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Heat(Layer):
-    """A map of values (H, W), row 0 at the low end of y, over the box x = (low, high), y = (low, high).
-
-    low and high are the values at the ends of the palette: "density" (from the canvas to the role's colour), "cividis"
-    or "signed" (blue, neutral, orange; low should be −high).
-    """
+class Map(Layer):
+    """Values (H, W) over the box x = (low, high), y = (low, high), its edges included; row 0 at the low end of y."""
 
     DIMENSIONS: ClassVar[dict[str, int]] = {"values": 2}
 
     values: np.ndarray
     x: tuple[float, float]
     y: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heat(Map):
+    """A map as colours.
+
+    low and high are the values at the ends of the palette: "density" (from the canvas to the role's colour), "cividis"
+    or "signed" (blue, neutral, orange; low should be −high).
+    """
+
     low: float
     high: float
     palette: Literal["density", "cividis", "signed"] = "density"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Contours(Layer):
-    """Lines of equal value through a map (H, W), laid out as that of `Heat`. at: the levels (L,)."""
+class Contours(Map):
+    """Lines of equal value through a map. at: the levels (L,)."""
 
-    DIMENSIONS: ClassVar[dict[str, int]] = {"values": 2, "at": 1}
+    DIMENSIONS: ClassVar[dict[str, int]] = {**Map.DIMENSIONS, "at": 1}
 
-    values: np.ndarray
-    x: tuple[float, float]
-    y: tuple[float, float]
     at: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Surface(Layer):
-    """The same map as a surface that turns under the finger, in a panel of kind "surface". low and high: its height."""
+class Surface(Map):
+    """A map as a surface that turns under the finger, in a panel of kind "surface". low and high: its height."""
 
-    DIMENSIONS: ClassVar[dict[str, int]] = {"values": 2}
-
-    values: np.ndarray
-    x: tuple[float, float]
-    y: tuple[float, float]
     low: float
     high: float
 

@@ -77,11 +77,14 @@ class Components(Handle):
     """The components of a mixture, a `links.rows` value as in `Mixture`: each has a centre and two axes to drag.
 
     A click on an empty place adds one, Delete or the button takes the chosen one away, `most` are allowed. While one
-    is chosen, + and − change its weight.
+    is chosen, + and − change its weight. Each shows its shape and number, as a cloud's `shares` do.
+
+    chosen: the name of a value of kind whole, the number of the one that was taken hold of last, counted from 1.
     """
 
     rows: str
     most: int = 8
+    chosen: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ class Plane {
     this.stage = make("div", { class: "stage" }, this.panels);
     this.voice = make("div", { class: "quiet", "aria-live": "polite" });
     root.replaceChildren(this.stage, this.voice);
+    watchRoom(root, () => (root.clientWidth !== this.width || typeScale() !== this.theme?.scale) && this.arrange());
     for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, (event) => event.key !== "Tab" && this.used());
-    new ResizeObserver(() => this.root.clientWidth !== this.width && this.arrange()).observe(root);
   }
 
   used() {
@@ -29,7 +29,6 @@ class Plane {
       this.message = message;
       this.read(decode(message));
     }
-    this.theme = readTheme(this.root);
     this.arrange();
   }
 
@@ -109,8 +108,7 @@ class Plane {
       this.views = header.panels.map((panel) => new View(this, panel));
       this.panels.replaceChildren(...this.views.map((view) => view.figure));
       this.views[0].sheet.append(this.invite);
-      this.told = null;                                                       // the new panels have not been told the frame
-      this.told = null;                                  // the words of the frame stood in a view that is gone
+      this.told = null;                                                       // the words of the frame stood in a view that is gone
     }
     header.panels.forEach((panel, i) => this.views[i].describe(panel));
   }
@@ -119,8 +117,9 @@ class Plane {
 
   arrange() {
     const width = this.root.clientWidth;
-    if (!(width > 60) || !this.header || !this.theme) return;                 // a fold that is opening has no room yet
+    if (!(width > 60) || !this.header) return;                                // a fold that is opening has no room yet
     this.width = width;
+    this.theme = readTheme(this.root);
     const narrow = width < 640, gap = 20, inner = width - 2 - 2 * 12;
     this.root.dataset.narrow = narrow;
     const weights = this.views.map((view) => Math.max(0.1, view.panel.weight)), sum = weights.reduce((a, b) => a + b, 0);
@@ -164,8 +163,25 @@ class Plane {
       const more = between ? header.labels.between : rest.join(" · ");
       this.views[0].level.replaceChildren(first, ...(more ? [make("span", { class: "more" }, more)] : []));
     }
+    this.placeInvite();
     const tags = { values: JSON.stringify(this.values), picked: this.picked ? this.picked.join(",") : "", serial: this.serial };
     Object.assign(this.root.dataset, { ...tags, paint: (performance.now() - started).toFixed(2) });
+  }
+
+  // The invitation stands in the first corner where it covers no handle and no words, until it is gone.
+  placeInvite() {
+    const { invite, root, views: [view] } = this, now = JSON.stringify([this.values, this.width, this.theme.scale, this.told]);
+    if (invite.hidden || root.dataset.used || this.invited === now) return;
+    this.invited = now;
+    const taken = [...view.knobs.children, view.level, view.note].map((element) => element.getBoundingClientRect());
+    const free = (corner) => {
+      invite.dataset.at = corner;
+      const own = invite.getBoundingClientRect();
+      return !taken.some((r) => r.left < own.right && own.left < r.right && r.top < own.bottom && own.top < r.bottom);
+    };
+    const corners = ["top right", "bottom right", "bottom left", "top left"];
+    if (view.figure.dataset.small === "true") corners.push(corners.shift());
+    if (!corners.some(free)) invite.dataset.at = corners[0];
   }
 
   // ---- values ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 // stands in a box over the two axes, as wide as deep; what lies at the low end is left open, so that the floor is seen.
 
 const SURFACE_VIEW = { turn: -0.6, tilt: 0.5 };           // at first; in radians: of the box, and of the eye above the floor
-const SURFACE_CELLS = 48;                                 // at most, along each axis
+const SURFACE_CELLS = 48;                                 // at most, along each axis of a map
+const MODEL_CELLS = 40;                                   // along each axis, of a density
+const FINEST = 4;                                         // so many parts, at most, of the side of a cell in which it is steep
+const SURFACE_ROUGH = 0.015;                              // of the height: a cell that misses more is painted in parts
 const SURFACE_HEIGHT = 1.15;                              // of the box, beside a floor from −1 to 1
 const SURFACE_SHADES = { heights: 96, lights: 48 };
 const SUN = [-0.56, -0.36, 0.75];                         // in the eye's own right, depth and up: it does not turn along
@@ -20,6 +23,7 @@ class SurfacePainter {
   // box { x, y, w, h } in CSS pixels; grid { values, width, height, x: [low, high], y: [low, high], low, high } as the
   // layer Surface of layers.py; axes: the panel's x and y.
   paint(pen, box, grid, theme, role, view, axes) {
+    this.type = theme.scale;
     this.place(box, view);
     const [x, y] = axes.map((axis) => this.edge(axis));
     const z = this.edge(grid, 0);
@@ -34,7 +38,7 @@ class SurfacePainter {
   // An edge of the box: its scale, to the box's own coordinates, and its ticks in these.
   edge({ low, high, log, name, shown }, from = -1) {
     const scale = new Scale({ low, high, log }, from, 1);
-    const ticks = high > low ? ticksBetween(scale, this.scale).map(({ value, text }) => ({ at: scale.at(value), text })) : [];
+    const ticks = high > low ? ticksBetween(scale, this.scale / this.type).map(({ value, text }) => ({ at: scale.at(value), text })) : [];
     return { scale, ticks, name, shown };
   }
 
@@ -46,7 +50,7 @@ class SurfacePainter {
     this.rise = Math.cos(tilt);                           // of a unit of height on the screen
     this.slant = Math.sin(tilt);                          // of a unit of depth
     const reach = Math.SQRT2 * this.slant, top = reach + SURFACE_HEIGHT * this.rise;
-    const room = { side: 50, above: 10, below: 26 };
+    const room = { side: 50 * this.type, above: 10, below: 26 * this.type };
     this.scale = Math.max(1, Math.min((box.w - 2 * room.side) / (2 * Math.SQRT2), (box.h - room.above - room.below) / (reach + top)));
     this.middleX = box.x + box.w / 2;
     this.middleY = box.y + room.above + (box.h - room.above - room.below - this.scale * (reach + top)) / 2 + this.scale * top;
@@ -91,8 +95,8 @@ class SurfacePainter {
   // Cells from back to front: a later one may hide an earlier one, never the other way round. The outer loop follows the
   // axis that runs deeper into the picture, or the soft edge of what is far would be painted beside what is near.
   paintMesh(pen, grid, scaleX, scaleY, shades) {
-    const { values, width, height, low, high } = grid;
-    const columns = Math.min(width - 1, SURFACE_CELLS), rows = Math.min(height - 1, SURFACE_CELLS), wide = columns + 1;
+    const { values, width, height, low, high, fine = 1 } = grid, most = SURFACE_CELLS * fine;
+    const columns = Math.min(width - 1, most), rows = Math.min(height - 1, most), wide = columns + 1;
     if (columns < 1 || rows < 1 || !(high > low)) return;
     const placeX = meshLines(scaleX, grid.x, columns), placeY = meshLines(scaleY, grid.y, rows);
     const count = wide * (rows + 1);
@@ -106,34 +110,64 @@ class SurfacePainter {
     }
     const { heights, lights } = SURFACE_SHADES;
     const stepX = (placeX[columns] - placeX[0]) / columns, stepY = (placeY[rows] - placeY[0]) / rows;
-    const fromX = this.depth(1, 0) > 0 ? columns - 1 : 0, byX = fromX ? -1 : 1;
-    const fromY = this.depth(0, 1) > 0 ? rows - 1 : 0, byY = fromY ? -1 : 1;
-    const deepX = Math.abs(this.depth(1, 0)) > Math.abs(this.depth(0, 1)), [outer, inner] = deepX ? [columns, rows] : [rows, columns];
+    const cell = (c, r, size) => {                                     // its corners are (c, r) and so many parts further
+      const n = r * wide + c, up = size * wide, a = z[n], b = z[n + size], d = z[n + up], e = z[n + up + size];
+      const level = (a + b + d + e) / 4;
+      if (!(level > 0.002)) return;                                    // the open floor, and what is no number
+      if (placeX[c] < -1.001 || placeX[c + size] > 1.001 || placeY[r] < -1.001 || placeY[r + size] > 1.001) return;
+      const slopeX = ((b + e - a - d) / (2 * size * stepX)) * SURFACE_HEIGHT, slopeY = ((d + e - a - b) / (2 * size * stepY)) * SURFACE_HEIGHT;
+      const light = this.light(slopeX, slopeY);
+      const shade = Math.min(heights - 1, Math.floor(level * heights)) * lights + Math.floor(light * (lights - 0.001));
+      pen.globalAlpha = Math.min(1, level / 0.04);
+      pen.beginPath();
+      pen.moveTo(screenX[n], screenY[n]);
+      pen.lineTo(screenX[n + size], screenY[n + size]);
+      pen.lineTo(screenX[n + up + size], screenY[n + up + size]);
+      pen.lineTo(screenX[n + up], screenY[n + up]);
+      pen.closePath();
+      pen.fillStyle = shades.fills[shade];
+      pen.fill();
+      pen.strokeStyle = size < fine ? shades.fills[shade] : shades.lines[shade];
+      pen.stroke();
+      if (size === fine) return;
+      pen.strokeStyle = shades.lines[shade];                           // the mesh that is seen is that of the large cells
+      pen.beginPath();
+      for (const [on, end] of [[c % fine === 0, n + up], [r % fine === 0, n + size]]) {
+        if (!on) continue;
+        pen.moveTo(screenX[n], screenY[n]);
+        pen.lineTo(screenX[end], screenY[end]);
+      }
+      pen.stroke();
+    };
+    // Whether so large a cell would cut off what lies within it.
+    const rough = (c, r) => {
+      const [a, b, d, e] = [z[r * wide + c], z[r * wide + c + fine], z[(r + fine) * wide + c], z[(r + fine) * wide + c + fine]];
+      for (let j = 0; j <= fine; j++) {
+        for (let i = 0; i <= fine; i++) {
+          const s = i / fine, t = j / fine, even = (a * (1 - s) + b * s) * (1 - t) + (d * (1 - s) + e * s) * t;
+          if (Math.abs(z[(r + j) * wide + c + i] - even) > SURFACE_ROUGH) return true;
+        }
+      }
+      return false;
+    };
     pen.lineWidth = 0.75;
+    this.backToFront(columns / fine, rows / fine, (c, r) => {
+      if (fine === 1 || !rough(c * fine, r * fine)) return cell(c * fine, r * fine, fine);
+      this.backToFront(fine, fine, (i, j) => cell(c * fine + i, r * fine + j, 1));
+    });
+    pen.globalAlpha = 1;
+  }
+
+  // Visits the cells of a floor of so many columns and rows, those behind first.
+  backToFront(columns, rows, visit) {
+    const flipX = this.depth(1, 0) > 0, flipY = this.depth(0, 1) > 0;
+    const deepX = Math.abs(this.depth(1, 0)) > Math.abs(this.depth(0, 1)), [outer, inner] = deepX ? [columns, rows] : [rows, columns];
     for (let i = 0; i < outer; i++) {
       for (let j = 0; j < inner; j++) {
-        const c = fromX + byX * (deepX ? i : j), r = fromY + byY * (deepX ? j : i);
-        const n = r * wide + c, a = z[n], b = z[n + 1], d = z[n + wide], e = z[n + wide + 1];
-        const level = (a + b + d + e) / 4;
-        if (!(level > 0.002)) continue;                                // the open floor, and what is no number
-        if (placeX[c] < -1.001 || placeX[c + 1] > 1.001 || placeY[r] < -1.001 || placeY[r + 1] > 1.001) continue;
-        const slopeX = ((b + e - a - d) / (2 * stepX)) * SURFACE_HEIGHT, slopeY = ((d + e - a - b) / (2 * stepY)) * SURFACE_HEIGHT;
-        const light = this.light(slopeX, slopeY);
-        const shade = Math.min(heights - 1, Math.floor(level * heights)) * lights + Math.floor(light * (lights - 0.001));
-        pen.globalAlpha = Math.min(1, level / 0.04);
-        pen.beginPath();
-        pen.moveTo(screenX[n], screenY[n]);
-        pen.lineTo(screenX[n + 1], screenY[n + 1]);
-        pen.lineTo(screenX[n + wide + 1], screenY[n + wide + 1]);
-        pen.lineTo(screenX[n + wide], screenY[n + wide]);
-        pen.closePath();
-        pen.fillStyle = shades.fills[shade];
-        pen.fill();
-        pen.strokeStyle = shades.lines[shade];
-        pen.stroke();
+        const [c, r] = deepX ? [i, j] : [j, i];
+        visit(flipX ? columns - 1 - c : c, flipY ? rows - 1 - r : r);
       }
     }
-    pen.globalAlpha = 1;
   }
 
   // How much a slope turns towards the sun, 0 to 1.
@@ -183,14 +217,14 @@ class SurfacePainter {
       pen.strokeStyle = i ? quiet : strong;
       this.line(pen, [...corner, 0], [...corner, 1]);
     });
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.fillStyle = theme.muted;
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     let before = Infinity;                                              // from above they would stand in each other
     for (const { at, text } of z.ticks) {
       const [left, height] = this.at(...sides[0], at);
-      if (at < 0.01 || before - height < 13) continue;
+      if (at < 0.01 || before - height < 13 * this.type) continue;
       pen.fillText(text, left - 6, height);
       before = height;
     }
@@ -207,24 +241,24 @@ class SurfacePainter {
     const { box } = this, kept = (v, low, high) => Math.max(low, Math.min(high, v));
     const spot = (text, place, gap) => {                                // the text's middle, inside the box, and its width
       const [x, y] = this.at(...place), width = pen.measureText(text).width, half = width / 2;
-      const right = x + awayX * (gap + Math.abs(awayX) * half), down = y + awayY * (gap + 6);
+      const right = x + awayX * (gap + Math.abs(awayX) * half), down = y + awayY * (gap + 6 * this.type);
       const inside = kept(right, box.x + half + 2, box.x + box.w - half - 2);
-      const lower = down + Math.min(18, Math.abs(inside - right));      // pushed back in, it goes under the ticks
-      return [inside, kept(lower, box.y + 8, box.y + box.h - 8), width];
+      const lower = down + Math.min(18 * this.type, Math.abs(inside - right));      // pushed back in, it goes under the ticks
+      return [inside, kept(lower, box.y + 8 * this.type, box.y + box.h - 8 * this.type), width];
     };
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.fillStyle = theme.muted;
     let widest = 0;
     for (const { at, text } of ticks) {
       const [x, y, width] = spot(text, along(at), 6);
-      if (this.words.some((word) => Math.abs(x - word.x) < (width + word.width) / 2 + 4 && Math.abs(y - word.y) < 13)) continue;
+      if (this.words.some((word) => Math.abs(x - word.x) < (width + word.width) / 2 + 4 && Math.abs(y - word.y) < 13 * this.type)) continue;
       pen.fillText(text, x, y);
       this.words.push({ x, y, width });
       widest = Math.max(widest, width);
     }
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     pen.fillStyle = theme.ink;
-    const [x, y] = spot(name, along(0), 14 + Math.abs(awayX) * widest + Math.abs(awayY) * 8);
+    const [x, y] = spot(name, along(0), 14 + Math.abs(awayX) * widest + Math.abs(awayY) * (18 * this.type - 10));
     pen.fillText(name, x, y);
   }
 
@@ -232,6 +266,17 @@ class SurfacePainter {
     const [x0, y0] = this.at(...from), [x1, y1] = this.at(...to), length = Math.hypot(x1 - x0, y1 - y0) || 1;
     return [(y1 - y0) / length, (x0 - x1) / length];
   }
+}
+
+// A density sampled so that its narrowest component is seen: the cells of the mesh are split into `fine` × `fine` parts.
+function modelGrid(layer, chart, env) {
+  const { sx, sy } = chart, { model } = layer;
+  const parts = model.kind === "mixture" ? componentsOf(model, env) : [gaussian(env, model)];
+  const cellX = (sx.high - sx.low) / MODEL_CELLS, cellY = (sy.high - sy.low) / MODEL_CELLS;
+  const narrowest = Math.min(...parts.map((g) => Math.min(...axesOf(g.stdX / cellX, g.stdY / cellY, g.rho, 0).lengths)));
+  const fine = Math.max(1, Math.min(FINEST, Math.ceil(2.5 / narrowest) || 1)), side = MODEL_CELLS * fine + 1;
+  const { values, most, x, y } = gridOf(layer, chart, env, side, side);
+  return { values, width: side, height: side, low: 0, high: most || 1, x, y, fine };
 }
 
 // Where the lines of a mesh of so many cells lie between low and high: evenly, as the map is laid out.

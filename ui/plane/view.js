@@ -47,7 +47,7 @@ class View {
   // Whether the name of x would take the place of its ticks.
   namedLong(width, theme) {
     const { x } = this.panel, pen = this.canvas.getContext("2d");
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     return !this.surface && x.shown && pen.measureText(x.name).width > 0.3 * (width - 50);
   }
 
@@ -55,7 +55,7 @@ class View {
     Object.assign(this, { width, height, theme });
     this.figure.dataset.small = width < 440;
     this.head.hidden = !headed && !this.headed();
-    this.head.style.minHeight = headed ? "20px" : "";
+    this.head.style.minHeight = headed ? "1.25rem" : "";
     this.legend.replaceChildren(...this.named().map((layer) => swatch(layer, theme)));
     const pen = sharpen(this.canvas, width, height);
     this.chart = new Chart(this.panel, width, height, theme, pen, below);
@@ -125,8 +125,7 @@ class View {
         const { values, shape: [height, width] } = frameOf(layer.values, env.frame);
         grid = { values, width, height, low: layer.low, high: layer.high, x: layer.x, y: layer.y };
       } else if (layer.kind === "density") {
-        const found = gridOf(layer, chart, env, 40, 40);
-        grid = { values: found.values, width: 40, height: 40, low: 0, high: found.most || 1, x: found.x, y: found.y };
+        grid = modelGrid(layer, chart, env);
       }
       if (grid) this.painter.paint(pen, box, grid, theme, layer.role, this.turned, [panel.x, panel.y]);
     }
@@ -173,8 +172,8 @@ class View {
   pointed(env) {
     const { chart, panel } = this, x = chart.sx.of(this.spot.x), y = chart.sy.of(this.spot.y), found = { x, y }, { model } = panel;
     if (!model) return found;
-    if (isOneDimensional(model)) return { ...found, density: density1(model, env)(x) };
-    found.density = density2(model, env)(x, y);
+    if (isOneDimensional(model)) return { ...found, density: exponential(logDensity1(model, env)(x)) };
+    found.density = exponential(logDensity2(model, env)(x, y));
     if (model.kind === "gaussian") found.mahalanobis = mahalanobis(gaussian(env, model), x, y);
     if (model.kind === "mixture") shares(model, env, x, y).forEach((v, k) => { found[`share${k}`] = v; });
     return found;

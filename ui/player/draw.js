@@ -163,7 +163,7 @@ class PointPainter {
   layout(width, height, theme) {
     const { track } = this;
     Object.assign(this, { width, height, theme, inset: { marginLeft: "0", marginRight: "0" } });
-    const left = 34, bottom = 26, room = { w: width - left - 8, h: height - bottom - 8 };
+    const { scale } = theme, left = 34 * scale, bottom = 26 * scale, room = { w: width - left - 8, h: height - bottom - 8 };
     const span = track.showHigh - track.showLow, middle = (track.showHigh + track.showLow) / 2;
     this.unit = Math.min(room.w, room.h) / span;                          // the same on both axes: a circle is round
     this.frame = { x: left, y: 8, ...room };
@@ -197,7 +197,7 @@ class PointPainter {
     const ends = (zero, from, to, sign) => [(from - zero) / (sign * this.unit), (to - zero) / (sign * this.unit)];
     const [xLow, xHigh] = ends(this.x0, frame.x, frame.x + frame.w, 1);
     const [yLow, yHigh] = ends(this.y0, frame.y + frame.h, frame.y, -1);
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.lineWidth = 1;
     const line = (x1, y1, x2, y2) => { pen.beginPath(); pen.moveTo(x1, y1); pen.lineTo(x2, y2); pen.stroke(); };
     const half = (v) => Math.round(v) + 0.5;
@@ -231,9 +231,9 @@ class PointPainter {
     for (const v of marks(xLow, xHigh)) if (this.x(v) < right - named) pen.fillText(text(v), this.x(v), low + 6);
     pen.textAlign = "right";
     pen.textBaseline = "middle";
-    for (const v of marks(yLow, yHigh)) if (this.y(v) > frame.y + 20) pen.fillText(text(v), frame.x - 6, this.y(v));
+    for (const v of marks(yLow, yHigh)) if (this.y(v) > frame.y + 20 * theme.scale) pen.fillText(text(v), frame.x - 6, this.y(v));
     pen.fillStyle = theme.ink;
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     pen.textBaseline = "top";
     pen.fillText(track.axes[0], right, low + 5);
     pen.textAlign = "left";
@@ -242,7 +242,7 @@ class PointPainter {
 
   nameWidth(pen, name) {
     const before = pen.font;
-    pen.font = `13px ${this.theme.font}`;
+    pen.font = this.theme.type(13);
     const { width } = pen.measureText(name);
     pen.font = before;
     return width;

@@ -13,7 +13,7 @@ class Player {
     this.voice = make("div", { class: "quiet", "aria-live": "polite" });
     this.picked = { item: null, pixel: null };
     this.hovered = null;
-    new ResizeObserver(() => this.arrange()).observe(root);
+    watchRoom(root, () => this.arrange());
     root.addEventListener("keydown", (event) => this.choose(event), true);
     root.addEventListener("pointerdown", () => this.used());
     root.addEventListener("keydown", () => this.used());
@@ -31,10 +31,6 @@ class Player {
     if (fresh) {
       this.message = message;
       this.read(decode(message));
-    }
-    this.theme = readTheme(this.root);
-    for (const { painter, bar } of this.tracks) {
-      if (bar) bar.style.background = swatch(painter.track, this.theme);
     }
     this.arrange();
   }
@@ -60,7 +56,7 @@ class Player {
         rest: (playing) => this.rest(playing),
         describe: (f) => this.header.levels[f]?.text ?? "",
       });
-      this.root.replaceChildren(this.stage, this.transport.bar, this.voice);
+      this.root.prepend(this.stage, this.transport.bar, this.voice);
       if (this.memory.speed) this.transport.setSpeed(this.memory.speed);
     }
     const playing = this.transport.playing;
@@ -123,7 +119,8 @@ class Player {
   // Columns by width; one row fills the height that was asked for, several rows are square.
   arrange() {
     const width = this.root.clientWidth;
-    if (!width || !this.tracks || !this.theme) return;
+    if (!width || !this.tracks) return;
+    this.theme = readTheme(this.root);
     const narrow = width < 480;
     Object.assign(this.root.dataset, { narrow, tight: width < 760 });
     const gap = narrow ? 16 : 24, inner = width - (narrow ? 26 : 34), n = this.tracks.length;
@@ -134,9 +131,10 @@ class Player {
     const hero = n === 3 && columns === 2;
     this.panels.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     const each = (inner - gap * (columns - 1)) / columns;
-    const around = (narrow ? 18 : 26) + 36 + 24 + (this.tracks.some((t) => t.foot.childElementCount) ? 24 : 0);
+    const lines = 36 + 24 + (this.tracks.some((t) => t.foot.childElementCount) ? 24 : 0);
+    const around = (narrow ? 18 : 26) + lines * this.theme.scale;
     const folded = Math.max(200, (1.5 * this.header.height - around) / Math.ceil((n + hero) / columns));
-    this.tracks.forEach(({ track, painter, canvas, name, foot, panel }, index) => {
+    this.tracks.forEach(({ track, painter, canvas, name, foot, panel, bar }, index) => {
       const wide = hero && index === 0;
       panel.classList.toggle("wide", wide);
       const own = wide ? inner : each;
@@ -144,6 +142,7 @@ class Player {
       const room = columns === n ? inRow : Math.min(own, narrow ? 420 : folded);
       sharpen(canvas, own, painter.layout(own, room, this.theme));
       name.style.color = this.theme.text[track.role];
+      if (bar) bar.style.background = swatch(track, this.theme);
       for (const line of [name, foot]) Object.assign(line.style, painter.inset);
     });
     this.laid = true;

@@ -65,6 +65,7 @@ ROWS = links.rows(
     ((0.05, 1.0), (-4, 4), (-4, 4), (0.2, 2.0), (0.2, 2.0), (-0.95, 0.95)),
     most=3,
 )
+CHOSEN = links.whole("scene.plane.chosen", 1, low=1, high=3)
 X, Y = Axis("x", -4, 4), Axis("y", -4, 4)
 NORMAL, GAUSS = Normal("mean", "std"), Gaussian("mean_x", "mean_y", "std_x", "std_y", "rho")
 frames = [f"step {f} · of {count - 1}" for f in range(count)]
@@ -127,7 +128,7 @@ def components() -> list[Panel]:
         Panel(
             name="main", x=X, y=Y, equal=True,
             layers=[Density(name="bands", model=mixture, show="contours", label="density")],
-            handles=[Components(name="parts", rows="rows", most=3, label="component")],
+            handles=[Components(name="parts", rows="rows", most=3, label="component", chosen=ask.get("chosen", ""))],
             pointer="{share0:2} {share1:2}", model=mixture,
         ),
         Panel(name="high", x=X, y=Y, kind="surface", layers=[surface]),
@@ -226,7 +227,7 @@ def logarithmic() -> list[Panel]:
 BUILD = {f.__name__: f for f in (dot, ellipse, editor, components, painter, moving, everything, logarithmic)}
 VALUES = {
     "mean": MEAN, "std": STD, "mean_x": MEAN_X, "mean_y": MEAN_Y, "std_x": STD_X, "std_y": STD_Y, "rho": RHO,
-    "points": POINTS, "wave": WAVE, "rows": ROWS,
+    "points": POINTS, "wave": WAVE, "rows": ROWS, "chosen": CHOSEN,
 }  # fmt: skip
 
 if st.button("scene", key="ask_scene"):

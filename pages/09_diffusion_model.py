@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.diffusion_model import common, denoise, question, samplers, train
+from pages.diffusion_model import anatomy, common, denoise, mistakes, question, samplers, train
 from ui import chapter
 
 page = chapter.begin("diffusion_model")
@@ -18,6 +18,8 @@ samplers.draw(page)
 for name in ("ddim", "heun", "dpm_solver_pp"):
     page.derivation(f"diffusion_model.{name}")
 page.code("core/diffusion/samplers.py", "ddpm", "ddim", "heun", "dpm_solver_pp")
+anatomy.draw(page)
+mistakes.draw(page)
 if "blobs" in common.models():
     page.prediction("diffusion_model.prediction", ("yes", "no"), question.answer)
 page.end()

@@ -80,7 +80,9 @@ PAGES: tuple[Page, ...] = (
     _page("em", 5, "half_steps bound starts", "kl how_many rivals"),
     _page("neural_network", 6, "autograd descent curve", "line digits"),
     _page("vae", 7, "train latent_map reparameterize", "beta bound"),
-    _page("diffusion_model", 9, "denoise train samplers"),
+    _page("diffusion_theory", 8, "forward score reverse", "hierarchy posterior small_steps losses"),
+    _page("diffusion_model", 9, "denoise train samplers", "anatomy mistakes"),
+    _page("guidance", 10, "bayes scale edit", "conditional particles classifier mix latent"),
 )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from core.diffusion.forward import signal_and_noise
+from core.diffusion.prediction import score_from_noise
 from core.diffusion.schedule import NoiseSchedule
 from core.gaussian_mixture import GaussianMixture
 
@@ -44,22 +45,39 @@ class MixtureDenoiser:
         the whole mixture. Computed on x's device in x's dtype; returns the shape of x.
         Raises ValueError for a level or a label out of range, and for x of another size.
         """
-        count, size = self.mixture.means.shape
+        log_normal, along, variance, sigma, axes = self._components(x, t)
+        weights = self.mixture.weights.to(x)
+        share = (_log_prior(weights, label, len(x)) + log_normal).softmax(dim=0)  # p(k | x_t): (K, N)
+        minus_score = (share[:, :, None] * ((along / variance) @ axes.mT)).sum(dim=0)  # −∇ log p_t: (N, D)
+        return (sigma * minus_score).reshape(x.shape)
+
+    def score(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """∇ log p_t(x), the direction in which p_t grows fastest. Arguments and errors as for the call; shaped like x."""
+        return score_from_noise(self.schedule, x, t, self(x, t, label))
+
+    def log_posterior(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        """log p_t(label | x_t), (N,) in nats, by Bayes' rule: what a perfect classifier of noisy points would say.
+
+        Differentiable in x; arguments and errors as for the noise, labels in 0..K−1.
+        """
+        log_normal, *_ = self._components(x, t)
+        log_joint = self.mixture.weights.to(x).log()[:, None] + log_normal  # log p(k, x_t), up to one constant: (K, N)
+        return log_joint.log_softmax(dim=0).gather(0, label.to(x.device)[None])[0]
+
+    def _components(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """log N(x_t | k) up to a constant (K, N), x − √ᾱ μ_k along the axes of k, the variances there, √(1−ᾱ), U."""
+        size = self.mixture.means.shape[1]
         if x.shape[1:].numel() != size:
             raise ValueError(f"The data of this mixture have {size} values each.")
         if bool((t < 1).any()):
             raise ValueError(f"Noise can be predicted at the levels 1..{self.schedule.T}; level 0 has none.")
         signal, sigma = signal_and_noise(self.schedule, t, x.flatten(1))  # √ᾱ, √(1−ᾱ): (N, 1) each
-        weights, means, variances, axes = (
-            tensor.to(x) for tensor in (self.mixture.weights, self.mixture.means, self._variances, self._axes)
-        )
+        means, variances, axes = (tensor.to(x) for tensor in (self.mixture.means, self._variances, self._axes))
         away = x.flatten(1) - signal * means[:, None]  # x − √ᾱ μ_k: (K, N, D)
         along = away @ axes  # the same, along the axes of component k: (K, N, D)
         variance = (signal**2) * variances[:, None] + sigma**2  # of p_t along these axes: (K, N, D)
         log_normal = -0.5 * (along**2 / variance + variance.log()).sum(dim=2)  # up to a constant: (K, N)
-        share = (_log_prior(weights, label, len(x)) + log_normal).softmax(dim=0)  # p(k | x_t): (K, N)
-        minus_score = (share[:, :, None] * ((along / variance) @ axes.mT)).sum(dim=0)  # −∇ log p_t: (N, D)
-        return (sigma * minus_score).reshape(x.shape)
+        return log_normal, along, variance, sigma, axes
 
 
 def _log_prior(weights: Tensor, label: Tensor | None, n: int) -> Tensor:

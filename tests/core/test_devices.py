@@ -106,6 +106,11 @@ def exactly(at: str) -> list[Tensor]:
     return [denoiser(X.to(at), T.to(at), label) for label in (None, LABEL.to(at))]
 
 
+def by_classifier(at: str) -> Tensor:
+    perfect = exact.MixtureDenoiser(MIXTURE, SCHEDULE).log_posterior
+    return guidance.classifier_guided(tenth, perfect, 2.0, SCHEDULE)(X.to(at), T.to(at), LABEL.to(at))
+
+
 def network(make: Callable[[], torch.nn.Module], x: Tensor) -> Callable[[str], list[Tensor]]:
     def run(at: str) -> list[Tensor]:
         model = make().to(at).eval()
@@ -121,6 +126,7 @@ ANYWHERE = {
     "samplers.heun": walk(samplers.heun, steps=3),
     "samplers.dpm_solver_pp": walk(samplers.dpm_solver_pp, steps=3),
     "guidance.classifier_free": lambda at: guidance.classifier_free(tenth, 2.0)(X.to(at), T.to(at), LABEL.to(at)),
+    "guidance.composed": lambda at: guidance.composed(tenth, (1, 0), (2.0, -1.0))(X.to(at), T.to(at)),
 }
 WITH_NUMBERS = ANYWHERE | {
     "forward.add_noise": lambda at: forward.add_noise(SCHEDULE, X.to(at), T.to(at), X.to(at)),
@@ -132,6 +138,7 @@ WITH_NUMBERS = ANYWHERE | {
     "prediction.from_x0": lambda at: prediction.from_x0(tenth, SCHEDULE)(X.to(at), T.to(at)),
     "prediction.clipped": lambda at: prediction.clipped(tenth, SCHEDULE)(X.to(at), T.to(at)),
     "exact.MixtureDenoiser": exactly,
+    "guidance.classifier_guided": by_classifier,
     "unet.UNet": network(unet.UNet, IMAGES),
     "unet.time_embedding": lambda at: unet.time_embedding(T.to(at), 8),
     "point_network.PointNetwork": network(point_net, X),

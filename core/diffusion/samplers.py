@@ -2,7 +2,8 @@
 
 All take (denoiser, schedule, x, …), where x (N, …) is the noise to start from, and keep x's dtype and device. In the
 comments, α_t and σ_t are √ᾱ_t and √(1−ᾱ_t), so that x_t = α_t x_0 + σ_t ε; x̂_0 and ε̂ are predictions. Level t is where
-a step starts and s where it ends.
+a step starts and s where it ends. x may also be data with the noise of a lower level than T: `start` says which, and the
+walk then goes from there (T where nothing is said).
 """
 
 import functools
@@ -57,15 +58,17 @@ def ddpm(
     *,
     label: Tensor | None = None,
     generator: torch.Generator,
+    start: int | None = None,
 ) -> Iterator[SamplerState]:
     """Every step draws x_{t-1} from q(x_{t-1} | x_t, x_0), with x̂_0 in the place of x_0. Ho et al. 2020, algorithm 2.
 
-    T calls. x: (N, …), label: (N,) or None. The last step adds no noise.
+    T calls, or `start`. x: (N, …), label: (N,) or None. The last step adds no noise.
     """
     beta, alpha, alpha_bar = schedule.beta.tolist(), schedule.alpha.tolist(), schedule.alpha_bar.tolist()
-    yield SamplerState(schedule.T, x)
+    begin = _begin(schedule, start)
+    yield SamplerState(begin, x)
 
-    for calls, t in enumerate(range(schedule.T, 0, -1), start=1):
+    for calls, t in enumerate(range(begin, 0, -1), start=1):
         s = t - 1
         noise, x0 = _predict(denoiser, alpha_bar[t], x, t, label)  # (N, …) each
         towards_x0 = math.sqrt(alpha_bar[s]) * beta[t] / (1 - alpha_bar[t])
@@ -87,6 +90,7 @@ def ddim(
     eta: float = 0.0,
     label: Tensor | None = None,
     generator: torch.Generator | None = None,
+    start: int | None = None,
 ) -> Iterator[SamplerState]:
     """Every step takes the noise ε̂ out and puts less of the same noise back. Song, Meng and Ermon 2021, section 4.1.
 
@@ -94,9 +98,9 @@ def ddim(
     noise: 0 draws none and needs no generator; 1, with T steps, is ddpm.
     """
     alpha_bar = schedule.alpha_bar.tolist()
-    yield SamplerState(schedule.T, x)
+    yield SamplerState(_begin(schedule, start), x)
 
-    for calls, (t, s) in enumerate(pairwise(levels(schedule.T, steps)), start=1):
+    for calls, (t, s) in enumerate(pairwise(levels(_begin(schedule, start), steps)), start=1):
         noise, x0 = _predict(denoiser, alpha_bar[t], x, t, label)  # (N, …) each
         variance = eta**2 * (1 - alpha_bar[s]) / (1 - alpha_bar[t]) * (1 - alpha_bar[t] / alpha_bar[s])  # eq. 16
         kept = max(1 - alpha_bar[s] - variance, 0.0)  # what is left for ε̂; rounding must not make it negative
@@ -114,6 +118,7 @@ def heun(
     *,
     steps: int,
     label: Tensor | None = None,
+    start: int | None = None,
 ) -> Iterator[SamplerState]:
     """Every step looks ahead, and takes the mean of the slopes here and there. Karras et al. 2022, algorithm 1.
 
@@ -126,9 +131,9 @@ def heun(
     alpha_bar = schedule.alpha_bar.tolist()
     angle = [math.atan2(math.sqrt(1 - a), math.sqrt(a)) for a in alpha_bar]  # φ at each level: 0 … π/2
     calls = 0
-    yield SamplerState(schedule.T, x)
+    yield SamplerState(_begin(schedule, start), x)
 
-    for t, s in pairwise(levels(schedule.T, steps)):
+    for t, s in pairwise(levels(_begin(schedule, start), steps)):
         noise, x0 = _predict(denoiser, alpha_bar[t], x, t, label)  # (N, …) each
         turn = angle[s] - angle[t]
         slope = math.cos(angle[t]) * noise - math.sin(angle[t]) * x0  # v. Salimans and Ho 2022, section 4
@@ -152,6 +157,7 @@ def dpm_solver_pp(
     steps: int,
     order: int = 2,
     label: Tensor | None = None,
+    start: int | None = None,
 ) -> Iterator[SamplerState]:
     """Every step draws a line through the last two x̂_0 and follows it: DPM-Solver++(2M). Lu et al. 2022, algorithm 2.
 
@@ -161,9 +167,9 @@ def dpm_solver_pp(
     signal = schedule.alpha_bar.sqrt().tolist()  # α
     sigma = (1 - schedule.alpha_bar).sqrt().tolist()  # σ
     before = None  # the x̂_0 of the step before, and how long that step was
-    yield SamplerState(schedule.T, x)
+    yield SamplerState(_begin(schedule, start), x)
 
-    for calls, (t, s) in enumerate(pairwise(levels(schedule.T, steps)), start=1):
+    for calls, (t, s) in enumerate(pairwise(levels(_begin(schedule, start), steps)), start=1):
         noise, x0 = _predict(denoiser, signal[t] ** 2, x, t, label)  # (N, …) each
         h = _log_ratio(signal[s], sigma[s]) - _log_ratio(signal[t], sigma[t])  # λ_s − λ_t
         D = x0
@@ -177,8 +183,16 @@ def dpm_solver_pp(
 
 
 def levels(T: int, steps: int) -> list[int]:
-    """The levels that a walk of so many steps visits, from T to 0: round(T·k/steps) for k = steps … 0."""
+    """The levels that a walk of so many steps visits, from T to 0: round(T·k/steps) for k = steps … 0.
+
+    From a level below T: the same with that level in the place of T.
+    """
     return [round(T * k / steps) for k in range(steps, -1, -1)]
+
+
+def _begin(schedule: NoiseSchedule, start: int | None) -> int:
+    """The level that a walk starts from."""
+    return schedule.T if start is None else start
 
 
 def _predict(denoiser: Denoiser, alpha_bar: float, x: Tensor, t: int, label: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -201,8 +215,11 @@ def _check(schedule: NoiseSchedule, x: Tensor, **settings: object) -> None:
     """What every sampler asks of its arguments."""
     if not x.is_floating_point():
         raise ValueError(f"x must hold floating-point numbers, but its dtype is {x.dtype}.")
-    if "steps" in settings and not 1 <= operator.index(settings["steps"]) <= schedule.T:
-        raise ValueError(f"The number of steps must lie in 1..{schedule.T}, but it is {settings['steps']}.")
+    begin = operator.index(_begin(schedule, settings.get("start")))
+    if not 1 <= begin <= schedule.T:
+        raise ValueError(f"A walk starts from a level in 1..{schedule.T}, not from {begin}.")
+    if "steps" in settings and not 1 <= operator.index(settings["steps"]) <= begin:
+        raise ValueError(f"The number of steps must lie in 1..{begin}, but it is {settings['steps']}.")
     if settings.get("order", 2) not in (1, 2):
         raise ValueError(f"The order must be 1 or 2, but it is {settings['order']}.")
     if not 0 <= settings.get("eta", 0.0) <= 1:

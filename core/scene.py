@@ -59,14 +59,24 @@ class Scene:
 
 def shown(scene: Scene) -> Mapping[str, np.ndarray]:
     """The arrays of a scene, read-only: as they ship, as they were worked out last, or worked out now."""
+    found = at_hand(scene)
+    return remember(scene, scene.compute()) if found is None else found
+
+
+def at_hand(scene: Scene) -> Mapping[str, np.ndarray] | None:
+    """The arrays of a scene, read-only, as they ship or were worked out last; None where there is work to do."""
     with _lock:
         found = _remembered.get(scene)
         if found is not None:
             _remembered.move_to_end(scene)
             return found
     found = _kept(scene.key)
-    if found is None:
-        found = {name: np.asarray(values) for name, values in scene.compute().items()}
+    return None if found is None else remember(scene, found)
+
+
+def remember(scene: Scene, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Keeps what was worked out in memory for whoever asks next; the same arrays, read-only."""
+    found = {name: np.asarray(values) for name, values in arrays.items()}
     for array in found.values():
         array.flags.writeable = False
     with _lock:

@@ -2,8 +2,8 @@
 
 All take (denoiser, schedule, x, …), where x (N, …) is the noise to start from, and keep x's dtype and device. In the
 comments, α_t and σ_t are √ᾱ_t and √(1−ᾱ_t), so that x_t = α_t x_0 + σ_t ε; x̂_0 and ε̂ are predictions. Level t is where
-a step starts and s where it ends. x may also be data with the noise of a lower level than T: `start` says which, and the
-walk then goes from there (T where nothing is said).
+a step starts and s where it ends. Instead of noise, x may be data that were noised up to a level `start` below T; the
+walk then goes from there.
 """
 
 import functools

@@ -19,6 +19,14 @@ def key_of_name(kind: str, name: str) -> str:
     return max(found, key=lambda record: str(record.get("date", "")))["key"]
 
 
+def named(kind: str, name: str) -> str:
+    """The same, "" where none ships."""
+    try:
+        return key_of_name(kind, name)
+    except ModelNotFound:
+        return ""
+
+
 def find(kind: str, name: str) -> "tuple[dict[str, Tensor], dict]":
     """Weights and record of the model that ships under this name. Raises core.store.ModelNotFound if none does."""
     return shipped().load(key_of_name(kind, name))

@@ -52,7 +52,7 @@ class MixtureDenoiser:
         return (sigma * minus_score).reshape(x.shape)
 
     def score(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
-        """∇ log p_t(x), the direction in which p_t grows fastest. Arguments and errors as for the call; shaped like x."""
+        """∇ log p_t(x), where p_t grows fastest. Arguments and errors as for the call; shaped like x."""
         return score_from_noise(self.schedule, x, t, self(x, t, label))
 
     def log_posterior(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:

@@ -33,6 +33,21 @@ def noise_from_x0(schedule: NoiseSchedule, x: Tensor, t: Tensor, x0: Tensor) -> 
     return (x - signal * x0) / sigma
 
 
+def score_from_noise(schedule: NoiseSchedule, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """∇ log p_t(x_t) = −ε̂ / √(1−ᾱ_t), where ε̂ is the mean of ε given x_t. Song et al. 2021, appendix B; Efron 2011.
+
+    Shapes as `add_noise`; t in 1..T. x only tells the type and the device.
+    """
+    _, sigma = signal_and_noise(schedule, t, x)
+    return -noise / sigma
+
+
+def noise_from_score(schedule: NoiseSchedule, x: Tensor, t: Tensor, score: Tensor) -> Tensor:
+    """ε̂ = −√(1−ᾱ_t) ∇ log p_t(x_t). Shapes as `add_noise`; t in 1..T."""
+    _, sigma = signal_and_noise(schedule, t, x)
+    return -sigma * score
+
+
 def from_v(network: Denoiser, schedule: NoiseSchedule) -> Denoiser:
     """A Denoiser from a network (x, t, label) that predicts v: ε̂ = √(1−ᾱ_t) x_t + √ᾱ_t v̂.
 

@@ -55,8 +55,8 @@ def as_digit(strokes: Strokes) -> Drawing | None:
     return Drawing(image, scale, tuple(m - scale * float(v) for m, v in zip(moved, low, strict=True)))
 
 
-def ink(lines: Sequence[Tensor], moved: Sequence[float] = (0.0, 0.0)) -> Tensor:
-    """How much of each pixel a round pen covers along polylines (M, 2) in pixels: (28, 28), 0 to 1."""
+def ink(lines: Sequence[Tensor], moved: Sequence[float] = (0.0, 0.0), pen: float = PEN) -> Tensor:
+    """How much of each pixel a round pen covers along polylines (M, 2): (28, 28), 0 to 1. All lengths in pixels."""
     fine = SIDE * FINE
     at = (torch.arange(fine, dtype=torch.float64, device="cpu") + 0.5) / FINE
     y, x = torch.meshgrid(at, at, indexing="ij")
@@ -66,7 +66,7 @@ def ink(lines: Sequence[Tensor], moved: Sequence[float] = (0.0, 0.0)) -> Tensor:
         ends = line if len(line) > 1 else line.expand(2, 2)
         for a, b in zip(ends[:-1].split(64), ends[1:].split(64), strict=True):  # some at a time: memory is bounded
             nearest = torch.minimum(nearest, _distance(places, a, b))
-    covered = (0.5 + (PEN / 2 - nearest) * FINE).clamp(0, 1)  # soft over one fine place
+    covered = (0.5 + (pen / 2 - nearest) * FINE).clamp(0, 1)  # soft over one fine place
     return F.avg_pool2d(covered.reshape(1, 1, fine, fine), FINE)[0, 0]
 
 

@@ -19,18 +19,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from core import scene
-from core.diffusion.guidance_quality import (
-    LATENT_SCALES,
-    SCALES,
-    GuidanceQuality,
-    GuidanceState,
-    keep,
-    read,
-    recorded,
-)
+from core.diffusion.guidance_quality import GuidanceQuality, GuidanceState, read, tables
 from core.diffusion.quality import Entry, Measured, QualityConfig, QualityState
 from core.diffusion.sampling import SAMPLERS, Frame, SamplingConfig, SamplingState
-from core.shipped import named
 
 if TYPE_CHECKING:
     from core.diffusion.learned import DiffusionConfig
@@ -38,7 +29,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
-KINDS = ("sampling", "road", "sketches", "training", "quality", "guidance", "scenes")
+KINDS = ("sampling", "road", "sketches", "training", "quality", "scenes")
 SKETCHED = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em", "neural_network", "vae")
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
@@ -64,13 +55,6 @@ def quality_scene(model: str) -> QualityConfig:
     budgets = (5, 10, 20, 50)
     few = tuple(Entry(name, steps_for(name, calls)) for name in SAMPLERS[1:] for calls in budgets)
     return QualityConfig(model, "mnist", (*few, Entry("ddim", 50, eta=1.0)), count=1000, scale=1.3)
-
-
-def guidance_tables() -> tuple[GuidanceQuality, ...]:
-    """The measurements of step 10: the digit model over pixels, and the one over codes where it is there."""
-    names = {"diffusion": SCALES, "latent_diffusion": LATENT_SCALES}
-    keys = {kind: named(kind, "digits") for kind in names}
-    return tuple(recorded(key, names[kind]) for kind, key in keys.items() if key)
 
 
 def steps_for(sampler: str, calls: int) -> int:
@@ -163,13 +147,8 @@ def _guidance(key: str) -> GuidanceState | None:
 
 
 def guidance(config: GuidanceQuality) -> GuidanceState | None:
-    """A kept measurement of guidance, or None. Imports no torch."""
+    """A kept measurement of guidance, or None: `python -m core.diffusion.guidance_quality` makes it. No torch."""
     return _guidance(config.key)
-
-
-def keep_guidance(config: GuidanceQuality) -> Path:
-    """Measures what guidance does and keeps the table. Returns the file."""
-    return keep(config, FOLDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,11 +232,11 @@ def main(argv: list[str] | None = None) -> int:
         "road": (keep_road, (road_scene(model),)),
         "training": (keep_training, (DiffusionConfig.for_images("mnist", TRAINING_STEPS),)),
         "quality": (keep_quality, (quality_scene(model),)),
-        "guidance": (keep_guidance, guidance_tables()),
         "scenes": (scene.keep, tuple(scene.first())),
     }
     expected = {"diffusion_model", *SKETCHED}
     expected |= {config.key for _, configs in scenes.values() for config in configs}
+    expected |= {config.key for config in tables()}  # made by a command of its own: it takes a GPU
     for file in FOLDER.glob("*.*"):
         if file.stem not in expected:
             file.unlink()

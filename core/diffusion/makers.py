@@ -15,6 +15,7 @@ from core.diffusion.guidance import classifier_free
 from core.diffusion.prediction import Denoiser, clipped
 from core.diffusion.samplers import SamplerState, dpm_solver_pp
 from core.diffusion.schedule import NoiseSchedule
+from core.vae import VAE
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +27,13 @@ class Maker:
     schedule: NoiseSchedule
     shape: tuple[int, ...]  # of what is diffused
     to_images: Callable[[Tensor], Tensor]  # its end as images (N, 1, 28, 28) in [−1, 1]
-    decoder: nn.Module | None  # that draws the end, once; None where the end is a picture
+    vae: VAE | None  # whose codes are diffused; None where pixels are
     device: torch.device
 
     def guided(self, scale: float) -> Denoiser:
         """With guidance, and x̂_0 held in [−1, 1] where it is a picture."""
         guided = classifier_free(self.denoiser, scale)
-        return clipped(guided, self.schedule) if self.decoder is None else guided
+        return clipped(guided, self.schedule) if self.vae is None else guided
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor:
         """x_T: (count, …), drawn where the generator lives."""
@@ -59,9 +60,7 @@ def load(key: str) -> Maker:
 
         model = restore_latent(weights, record, device)
         shape = (model.network.config.dimensions,)
-        return Maker(
-            model.denoiser, model.network, model.schedule, shape, model.decode, model.vae.decoder, device
-        )  # fmt: skip
+        return Maker(model.denoiser, model.network, model.schedule, shape, model.decode, model.vae, device)
     from core.diffusion.learned import restore_network
     from core.diffusion.prediction import from_v
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.guidance import bayes, classifier, conditional, edit, latent, mix, particles, scale
+from pages.guidance import bayes, classifier, conditional, edit, latent, mix, particles, question, scale
 from ui import chapter
 
 page = chapter.begin("guidance")
@@ -14,4 +14,5 @@ particles.draw(page)
 classifier.draw(page)
 mix.draw(page)
 latent.draw(page)
+page.prediction("guidance.prediction", ("yes", "no"), question.answer)
 page.end()

@@ -65,13 +65,14 @@ def guided_each(denoiser: Denoiser, gammas: Tensor) -> Denoiser:
     return guided
 
 
-def walked(schedule: NoiseSchedule, gamma: float, *, noisy: bool) -> float:
+def walked(schedule: NoiseSchedule, gamma: Numbers, *, noisy: bool) -> np.ndarray:
     """The exact variance after all T steps, from N(0, 1): of ddpm where noisy, else of ddim. Infinite if too large.
 
     ε̂ is c x, with c the same for all x, so a step is x_s = m x_t + noise of variance n, and V_s = m² V_t + n.
     """
     alpha_bar, beta = schedule.alpha_bar.tolist(), schedule.beta.tolist()
-    variance = 1.0
+    gamma = np.asarray(gamma, np.float64)
+    variance = np.ones_like(gamma)
     for t in range(schedule.T, 0, -1):
         a, b = alpha_bar[t], alpha_bar[t - 1]
         rate = (1 - gamma) / (a * ALL + 1 - a) + gamma / (a * ASKED + 1 - a)  # the guided score is −rate · x
@@ -81,8 +82,8 @@ def walked(schedule: NoiseSchedule, gamma: float, *, noisy: bool) -> float:
             fresh = (1 - b) / (1 - a) * beta[t]
         else:  # Song, Meng and Ermon 2021, equation 12 with σ = 0
             step, fresh = math.sqrt(b) * x0 + math.sqrt(1 - b) * noise, 0.0
-        variance = step * step * variance + fresh
-    return variance if math.isfinite(variance) else math.inf
+        variance = np.square(step) * variance + fresh
+    return variance
 
 
 CLOSED: dict[str, Callable[[Numbers], np.ndarray]] = {

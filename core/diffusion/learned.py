@@ -1,6 +1,6 @@
 """A diffusion model learnt from data: its settings, its loss, its training as a run, and the finished Denoiser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -142,12 +142,13 @@ class DiffusionState(Learning):
         return finished(self.training, self.config, self.device)
 
 
-def denoising_loss(schedule: NoiseSchedule, label_dropout: float) -> Loss:
+def denoising_loss(schedule: NoiseSchedule, label_dropout: float, add_noise: Callable[..., Tensor] = add_noise) -> Loss:
     """The mean of (v̂ − v)² over a batch of clean data, each at a level and with a noise of its own.
 
     Since ε̂ = √(1−ᾱ) x_t + √ᾱ v̂, it is the simple loss on ε (Ho et al. 2020, equation 14) divided by ᾱ_t, which
     keeps the levels near T, where x_t says almost nothing about ε − x_t, from being ignored.
     Levels are stratified: each of the N equal parts of 1..T is drawn from once (Kingma et al. 2021, appendix I.1).
+    `add_noise` is another way into noise, for those who want to see what it breaks (core/diffusion/mistakes.py).
     """
 
     def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:

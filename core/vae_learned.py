@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,11 +79,15 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class VAEState(Learning):
-    """Where the training of a VAE stands."""
+    """Where the training of a VAE stands.
 
-    config: VAERun
+    parts: −E_q log p(x | z) and KL of every update, nats per image, (step, 2); with two levels each level's, (step, 3).
+    NaN where nobody noted it.
+    """
+
+    config: Config
     device: str  # in words
-    parts: Tensor  # (step, 2): −E_q log p(x | z) and KL of every update, nats per image; NaN where nobody noted it
+    parts: Tensor
     examples: Tensor  # (n, 28, 28) uint8: images that it never learns from, one of each class
     previews: tuple[Preview, ...]
 
@@ -96,7 +101,7 @@ class VAEState(Learning):
         """The finished model: averaged weights, how it came about, and the record that is kept beside them."""
         weights, record = finished(self.training, self.config, self.device)
         every = -(-len(self.parts) // MOST_PARTS)
-        blocks = self.parts[: len(self.parts) // every * every].reshape(-1, every, 2).mean(dim=1)
+        blocks = self.parts[: len(self.parts) // every * every].reshape(-1, every, self.parts.shape[1]).mean(dim=1)
         return weights | {PARTS: blocks, EXAMPLES: self.examples} | _packed(self.previews), record
 
 
@@ -124,29 +129,49 @@ def train_vae(
     config: VAERun, device: torch.device | None = None, resume: Checkpoint | None = None
 ) -> Iterator[VAEState]:
     """Trains a VAE, one state after every update. Raises core.data.DataError where there are no data."""
+
+    def loss(note: Callable[[Tensor], None]) -> Loss:
+        return negative_elbo(config.network.likelihood, config.beta, note)
+
+    return learn(config, lambda images: begun(config.network, images), loss, draw_preview, device, resume)
+
+
+def learn(
+    config: Any,
+    build: Callable[[Tensor], nn.Module],
+    loss: Callable[[Callable[[Tensor], None]], Loss],
+    draw: Callable[[Any, int, Tensor, int], Preview],
+    device: torch.device | None,
+    resume: Checkpoint | None,
+    count: int = 2,
+) -> Iterator[VAEState]:
+    """Trains a VAE of any number of levels, one state after every update.
+
+    config: a VAERun or core.hierarchical_learned.HierarchyRun. build: the network, from the training images. loss: from
+    who is told the `count` parts of the loss of every update. draw: a preview, from model, update, examples and seed.
+    """
     device = device or pick()
     in_words = describe(device)
     images = data.images(config.dataset, "train").images
-    model = seeded(lambda: _begun(config.network, images), config.training.seed).to(device)
+    model = seeded(lambda: build(images), config.training.seed).to(device)
     steps, kept = config.training.steps, resume[0] if resume else {}
     examples = examples_of(config)
     previews = _unpacked(kept)
     due = set(preview_steps(steps)) - {p.step for p in previews}
-    parts = torch.full((steps, 2), torch.nan, device="cpu")
+    parts = torch.full((steps, count), torch.nan, device="cpu")
     before = kept.get(PARTS, parts[:0])
     parts[: len(before)] = before
     noted: list[Tensor] = []
-    loss = negative_elbo(config.network.likelihood, config.beta, noted.append)
-    for state in train(model, loss, (images.to(device),), config.training, resume):
+    for state in train(model, loss(noted.append), (images.to(device),), config.training, resume):
         if noted:
             parts[state.step - 1] = noted.pop()
             noted.clear()
         if state.step in due and state.problem is None:
-            previews = (*previews, draw_preview(state.average, state.step, examples, config.training.seed))
+            previews = (*previews, draw(state.average, state.step, examples, config.training.seed))
         yield VAEState(state, config, in_words, parts[: state.step], examples, previews)
 
 
-def examples_of(config: VAERun) -> Tensor:
+def examples_of(config: Any) -> Tensor:
     """One test image of each class, as the model sees them: (n, 28, 28) uint8; black and white for a Bernoulli."""
     test = data.images(config.dataset, "test")
     first = [int((test.labels == label).nonzero()[0, 0]) for label in test.labels.unique().tolist()]
@@ -191,7 +216,7 @@ class History:
     """How a kept model came about, as NumPy arrays; empty where it was made without being watched."""
 
     losses: np.ndarray  # (L,) means over blocks of updates
-    parts: np.ndarray  # (P, 2) likewise: −E_q log p(x | z) and KL, nats per image
+    parts: np.ndarray  # (P, 2 or 3) likewise: see VAEState
     examples: np.ndarray  # (n, 28, 28) uint8
     previews: tuple[tuple[int, np.ndarray, np.ndarray], ...]  # update, reconstructed, drawn: (n, 28, 28) uint8
 
@@ -205,7 +230,7 @@ def history_of(tensors: Mapping[str, Tensor], record: dict) -> History:
         return History(np.array(record["losses"], np.float32), parts, examples, previews)
 
 
-def _begun(config: VAEConfig, images: Tensor) -> VAE:
+def begun(config: VAEConfig, images: Tensor) -> VAE:
     """A fresh VAE whose decoder begins at the mean image, as in Burda et al. 2016."""
     model = VAE(config)
     if config.body == "mlp":

@@ -32,7 +32,22 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
-PAGES = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em", "neural_network", "vae")
+PAGES = (
+    "normal",
+    "likelihood",
+    "multivariate_normal",
+    "gaussian_mixture",
+    "em",
+    "neural_network",
+    "vae",
+    "diffusion_theory_back",
+    "diffusion_theory_forward",
+    "diffusion_theory_hierarchy",
+    "diffusion_theory_score",
+    "guidance_bayes",
+    "guidance_scale",
+    "guidance_edit",
+)
 FORMAT = 1  # part of every key: what was kept by another version is not looked at
 MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together
 

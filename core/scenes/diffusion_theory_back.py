@@ -92,8 +92,7 @@ class Walks(Scene):
             kept = [(state.t, state.x) for step, state in enumerate(states) if step in chosen]
             end = kept[-1][1]
             found["t"] = np.array([t for t, _ in kept])
-            shown = self.particles if self.dimensions == 1 and self.particles <= SHOWN else SHOWN
-            found[name] = torch.stack([x[:shown] for _, x in kept]).numpy().astype(np.float32)
+            found[name] = torch.stack([x[:SHOWN] for _, x in kept]).numpy().astype(np.float32)
             found[f"{name}_far"] = wasserstein(end, denoiser.mixture).numpy()
             found[f"{name}_std"] = np.array(float((end.var(dim=0, correction=0)).mean().sqrt()))
             if self.dimensions == 1:

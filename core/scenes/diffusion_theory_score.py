@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 LEVELS = (1, 2, 5, 10, 20, 30, 50, 75, *range(100, 1001, 50))
 BOX = 3.0  # the picture reaches from −BOX to BOX both ways
-GRID = 12  # arrows a side: about one for each 28 pixels
-CELLS = 48
+GRID = 12  # arrows a side
 DATA = ("blobs", "humps", "one", "own")
 Rows = tuple[tuple[float, ...], ...]
 
@@ -34,44 +33,30 @@ def mixture_of(data: str, own: Rows = ()) -> GaussianMixture:
     return mixtures.on_a_plane("three" if data == "blobs" else data)
 
 
-@dataclass(frozen=True)
-class ScoreField(Scene):
-    """Contours of p_t and arrows of its score at every level of LEVELS, F of them.
+def grid() -> np.ndarray:
+    """Where arrows begin, (GRID², 2): about one for each 28 pixels of a picture."""
+    line = np.linspace(-1, 1, GRID) * BOX * (1 - 1 / GRID)
+    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
 
-    Arrays: t, alpha_bar (F,); density (F, CELLS, CELLS) and its levels (F, 4); at (GRID², 2); exact and, where there is
-    a model, learned (F, GRID², 2): arrows in the direction of the score. Their length is r / (1 + r), where
-    r = √(1−ᾱ_t) |score| = |ε̂|: it grows with the score and never passes 1.
+
+@dataclass(frozen=True)
+class LearnedArrows(Scene):
+    """The score that a network has learnt for the blobs, at the places of `grid` and at every level of LEVELS.
+
+    Array: by (F, GRID², 2), in the direction of the score and as long as r / (1 + r), where r = √(1−ᾱ_t) |ŝ| = |ε̂|:
+    the length grows with the score and never passes 1.
     """
 
-    data: str = "blobs"
-    own: Rows = ()
     model: str = ""
 
     def compute(self) -> Mapping[str, np.ndarray]:
         import torch
 
-        exact, learned = _denoisers(self.data, self.own, self.model)
-        line = torch.linspace(-BOX, BOX, CELLS, dtype=torch.float64, device="cpu")
-        places = torch.cartesian_prod(line, line).flip(1)  # row by row, y slowly
-        edge = BOX * (1 - 1 / GRID)
-        step = torch.linspace(-edge, edge, GRID, dtype=torch.float64, device="cpu")
-        at = torch.cartesian_prod(step, step)  # (GRID², 2)
-        density, heights, arrows = [], [], {"exact": [], "learned": []}
-        for t in LEVELS:
-            p = exact.marginal(t).log_prob(places).exp().reshape(CELLS, CELLS)
-            density.append(p.numpy())
-            heights.append(float(p.max()) * np.exp(-0.5 * np.array([0.6, 1.2, 1.8, 2.6]) ** 2))
-            arrows["exact"].append(_arrows(exact, at, t))
-            if learned is not None:
-                arrows["learned"].append(_arrows(learned, at, t))
-        found = {
-            "t": np.array(LEVELS),
-            "alpha_bar": exact.schedule.alpha_bar[list(LEVELS)].numpy(),
-            "density": np.stack(density).astype(np.float32),
-            "heights": np.stack(heights).astype(np.float32),
-            "at": at.numpy().astype(np.float32),
-        }
-        return found | {name: np.stack(by).astype(np.float32) for name, by in arrows.items() if by}
+        _, learned = _denoisers("blobs", (), self.model)
+        places, count = torch.from_numpy(grid()), GRID * GRID
+        t = torch.tensor(LEVELS, device="cpu").repeat_interleave(count)
+        noise = _noise(learned, places.repeat(len(LEVELS), 1), t)
+        return {"by": _saturated(noise).reshape(len(LEVELS), count, 2).numpy().astype(np.float32)}
 
 
 @dataclass(frozen=True)
@@ -79,8 +64,9 @@ class ScoreAt(Scene):
     """Both scores at one place, at every level.
 
     Arrays over LEVELS: exact_score, exact_x0 and, with a model, learned_score, learned_x0: (F, 2) each, x̂_0 being what
-    Tweedie's formula makes of the score; exact_arrow, learned_arrow as in ScoreField; share (F,), the density there
-    as a part of the highest.
+    Tweedie's formula makes of the score; learned_arrow as in LearnedArrows; share (F,), the density there as a part of
+    that at the highest of the means. Also t, alpha_bar (F,), and the mixture's rows (K, 6) as core.diffusion.mixtures
+    has them.
     """
 
     data: str = "blobs"
@@ -92,6 +78,7 @@ class ScoreAt(Scene):
     def compute(self) -> Mapping[str, np.ndarray]:
         import torch
 
+        from core.diffusion.mixtures import as_rows
         from core.diffusion.prediction import score_from_noise, x0_from_noise
 
         exact, learned = _denoisers(self.data, self.own, self.model)
@@ -104,11 +91,12 @@ class ScoreAt(Scene):
             noise = _noise(denoiser, x, t)
             found[f"{name}_score"] = score_from_noise(exact.schedule, x, t, noise).numpy()
             found[f"{name}_x0"] = x0_from_noise(exact.schedule, x, t, noise).numpy()
-            found[f"{name}_arrow"] = _saturated(noise).numpy()
-        peaks = [exact.marginal(level) for level in LEVELS]
-        # the highest of a mixture's means is within a hair of its mode
-        share = [float((m.log_prob(x[:1]) - m.log_prob(m.means).max()).exp()) for m in peaks]
-        return found | {"share": np.array(share)}
+            if name == "learned":
+                found["learned_arrow"] = _saturated(noise).numpy()
+        levels = [exact.marginal(level) for level in LEVELS]
+        share = [float((p.log_prob(x[:1]) - p.log_prob(p.means).max()).exp()) for p in levels]
+        found |= {"share": np.array(share), "rows": np.array(as_rows(exact.mixture)), "t": np.array(LEVELS)}
+        return found | {"alpha_bar": exact.schedule.alpha_bar[list(LEVELS)].numpy()}
 
 
 @dataclass(frozen=True)
@@ -172,13 +160,6 @@ def _noise(denoiser: Denoiser, x: Tensor, t: Tensor) -> Tensor:
         return denoiser(x.float().to(pick()), t.to(pick())).to("cpu", torch.float64)
 
 
-def _arrows(denoiser: Denoiser, at: Tensor, level: int) -> np.ndarray:
-    import torch
-
-    t = torch.full((len(at),), level, device="cpu")
-    return _saturated(_noise(denoiser, at, t)).numpy()
-
-
 def _saturated(noise: Tensor) -> Tensor:
     """The score's direction, as long as r / (1 + r) with r = |ε̂|."""
     return -noise / (1 + noise.norm(dim=1, keepdim=True))
@@ -209,7 +190,6 @@ def blobs_model() -> str:
 BLOBS = blobs_model()
 START = (0.9, 0.6)  # where the point is at first
 FIRST = (
-    ScoreField("blobs", (), BLOBS),
     ScoreAt("blobs", (), BLOBS, *START),
-    *((ScoreError(BLOBS),) if BLOBS else ()),
+    *((LearnedArrows(BLOBS), ScoreError(BLOBS)) if BLOBS else ()),
 )

@@ -55,8 +55,10 @@ from ui.plane.layers import (
     Layer,
     Mapped,
     Paths,
+    Photographs,
     Pictures,
     Rule,
+    Slopes,
     Sticks,
     Surface,
     Words,
@@ -65,11 +67,13 @@ from ui.plane.models import (
     Conditional,
     DensityAt,
     Gaussian,
+    Linear,
     LogLikelihood,
     MahalanobisAt,
     Marginal,
     Mixture,
     MomentOf,
+    Noised,
     Normal,
     Probability,
 )
@@ -86,9 +90,10 @@ from ui.plane.parts import (
 
 __all__ = [
     "COMPONENTS", "Arrows", "Axis", "Band", "Bars", "Cloud", "Components", "Conditional", "Contours", "Curve",
-    "Density", "DensityAt", "Dot", "Editor", "Ellipse", "Ellipses", "Gaussian", "Heat", "Layer", "Line",
-    "LogLikelihood", "MahalanobisAt", "Mapped", "Marginal", "Mixture", "MomentOf", "Normal", "Painter", "Panel",
-    "Paths", "Pictures", "PlaneState", "Probability", "Rule", "Sticks", "Surface", "Words", "encode", "plane",
+    "Density", "DensityAt", "Dot", "Editor", "Ellipse", "Ellipses", "Gaussian", "Heat", "Layer", "Line", "Linear",
+    "LogLikelihood", "MahalanobisAt", "Mapped", "Marginal", "Mixture", "MomentOf", "Noised", "Normal", "Painter",
+    "Panel",
+    "Paths", "Photographs", "Pictures", "PlaneState", "Probability", "Rule", "Slopes", "Sticks", "Surface", "Words", "encode", "plane",
 ]  # fmt: skip
 
 OWN_LABELS = ("plane", "keys", "undo", "clear", "remove", "full", "turn")

@@ -21,7 +21,7 @@ function frameOf(array, frame) {
 
 // Whether a layer looks the same whatever the frame and the values are: then it is painted once.
 function isStill(layer) {
-  if (layer.grow || ["density", "sticks", "mapped", "rule", "band", "words"].includes(layer.kind)) return false;
+  if (layer.grow || ["density", "slopes", "sticks", "mapped", "rule", "band", "words"].includes(layer.kind)) return false;
   return !Object.values(layer).some((field) => field?.part && field.framed);
 }
 
@@ -136,6 +136,20 @@ function mapImage(keep, values, width, height, low, high, table) {
   }
   pen.putImageData(pixels, 0, 0);
   return canvas;
+}
+
+// Red, green and blue (height, width, 3) as an image on a canvas of its own, the first row on top.
+function colourImage(keep, values, width, height) {
+  const canvas = (keep.canvas ??= document.createElement("canvas"));
+  if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; keep.pixels = null; }
+  const pen = canvas.getContext("2d"), pixels = (keep.pixels ??= pen.createImageData(width, height)), { data } = pixels;
+  for (let from = 0, to = 0; to < data.length; from += 3, to += 4) {
+    data[to] = values[from];
+    data[to + 1] = values[from + 1];
+    data[to + 2] = values[from + 2];
+    data[to + 3] = 255;
+  }
+  pen.putImageData(pixels, 0, 0);
 }
 
 // The values of a map lie on its box's edges too, so its image reaches half a cell beyond them.

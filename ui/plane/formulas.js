@@ -7,8 +7,9 @@
 const LOG_SQRT_2PI = 0.91893853320467274178;
 const SQRT_2PI = 2.50662827463100050242;
 
-// A Number of models.py as it is now: a number, the name of a value, or a list with one number for each frame.
+// A Number of models.py as it is now: a number, the name of a value, a list with one number for each frame, or a sum.
 function resolve(number, env) {
+  if (number?.kind === "linear") return number.terms.reduce((sum, [factor, name]) => sum + factor * resolve(name, env), 0);
   if (typeof number === "string") number = env.values[number];
   if (!Array.isArray(number)) return typeof number === "number" ? number : NaN;
   const at = Math.max(0, Math.min(number.length - 1, env.frame ?? 0)), before = Math.floor(at), part = at - before;
@@ -128,9 +129,33 @@ const conditionalOf = (g, x) => ({ mean: g.meanY + g.rho * g.stdY * ((x - g.mean
 
 // The components of a mixture as it is now, each with `logWeight`; the weights are divided by their sum.
 function componentsOf(model, env) {
+  if (model.kind === "noised") return componentsOf(model.of, env).map((c) => noised(c, resolve(model.alpha_bar, env)));
   const rows = (typeof model.rows === "string" ? env.values[model.rows] : model.rows) ?? [];
   const sum = rows.reduce((total, [weight]) => total + weight, 0);
   return rows.map(([weight, ...rest]) => ({ ...gaussianOf(...rest), weight: weight / sum, logWeight: Math.log(weight / sum) }));
+}
+
+// What becomes of a component at a noise level: N(√ᾱ μ, ᾱ Σ + (1 − ᾱ) I).
+function noised({ meanX, meanY, cov: [a, b, c], weight, logWeight }, left) {
+  const keep = Math.sqrt(left), varX = left * a + 1 - left, varY = left * c + 1 - left;
+  const g = gaussianOf(keep * meanX, keep * meanY, Math.sqrt(varX), Math.sqrt(varY), (left * b) / Math.sqrt(varX * varY));
+  return { ...g, weight, logWeight };
+}
+
+// ∇ log p of a mixture as it is now: at (x, y), what each component's −Σ⁻¹ (x − μ) is, blended by its share.
+function slope2(model, env) {
+  const components = componentsOf(model, env), logs = new Float64Array(components.length);
+  return (x, y) => {
+    const all = logSumExp(jointLogPdf(components, x, y, logs));
+    let along = 0, up = 0;
+    components.forEach((c, k) => {
+      const share = Math.exp(logs[k] - all), a = (x - c.meanX) / c.stdX, b = (y - c.meanY) / c.stdY, rest = c.rest * c.rest;
+      if (!(share > 0)) return;
+      along -= (share * (a - c.rho * b)) / (c.stdX * rest);
+      up -= (share * (b - c.rho * a)) / (c.stdY * rest);
+    });
+    return [along, up];
+  };
 }
 
 // log Σ exp, and each one's share of the sum; nothing under- or overflows however far away the place is.
@@ -175,7 +200,7 @@ function logDensity1(model, env) {
 }
 
 function logDensity2(model, env) {
-  if (model.kind === "mixture") {
+  if (model.kind === "mixture" || model.kind === "noised") {
     const components = componentsOf(model, env), logs = new Float64Array(components.length);
     return (x, y) => logSumExp(jointLogPdf(components, x, y, logs));
   }
@@ -191,7 +216,7 @@ function density1(model, env) {
 // For whole grids, several times faster than the exponential of the above: what is ten or more standard deviations away
 // adds nothing.
 function density2(model, env) {
-  const components = model.kind === "mixture" ? componentsOf(model, env) : [{ ...gaussian(env, model), logWeight: 0 }];
+  const components = model.kind !== "gaussian" ? componentsOf(model, env) : [{ ...gaussian(env, model), logWeight: 0 }];
   return (x, y) => {
     let sum = 0;
     for (const c of components) {

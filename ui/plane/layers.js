@@ -123,6 +123,28 @@ const LAYERS = {
     strokeAs(pen, { ...layer, dashed: false, role: "" }, mark, at.length > 12 ? 1.25 : 2);
   },
 
+  slopes({ pen, chart, layer, mark, frame, env, strength }) {
+    const slope = slope2(layer.model, env), unit = resolve(layer.unit, env), { box, sx, sy } = chart, step = 28;
+    const places = [];
+    if (layer.place) places.push(layer.place.map((v) => resolve(v, env)));
+    else if (layer.at) {
+      const { values } = frame("at");
+      for (let i = 0; i < values.length; i += 2) places.push([values[i], values[i + 1]]);
+    } else {
+      const columns = Math.max(1, Math.floor(box.w / step)), rows = Math.max(1, Math.floor(box.h / step));
+      const left = box.x + (box.w - (columns - 1) * step) / 2, top = box.y + (box.h - (rows - 1) * step) / 2;
+      for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++) places.push([sx.of(left + i * step), sy.of(top + j * step)]);
+    }
+    pen.globalAlpha = strength * (layer.place ? 1 : 0.6);
+    pen.beginPath();
+    for (const [x, y] of places) {
+      const [along, up] = slope(x, y), r = unit * Math.hypot(along, up), dx = along * sx.unit, dy = up * sy.unit;
+      const part = ((r / (1 + r)) * layer.longest) / Math.hypot(dx, dy);
+      arrow(pen, chart.x(x), chart.y(y), dx * part, dy * part, layer.place ? 8 : 5);
+    }
+    strokeAs(pen, { ...layer, dashed: false, role: "" }, mark, layer.place ? 2.5 : 1.25);
+  },
+
   pictures({ pen, chart, layer, theme, frame, env }) {
     const { values, shape: [many, h, w] } = frame("images"), boxes = frame("boxes").values, keep = (layer.image ??= {});
     const known = `${layer.images.framed ? Math.floor(env.frame) : 0} ${theme.dark}`;
@@ -138,6 +160,18 @@ const LAYERS = {
       pen.scale(1, -1);
       pen.drawImage(keep.canvas, 0, (many - 1 - i) * h, w, h, 0, 0, width, height);
       pen.restore();
+    }
+  },
+
+  photographs({ pen, chart, layer, frame, env }) {
+    const { values, shape: [many, h, w] } = frame("images"), boxes = frame("boxes").values, keep = (layer.image ??= {});
+    const known = layer.images.framed ? Math.floor(env.frame) : 0;
+    if (keep.known !== known && many) colourImage(keep, values, w, many * h);
+    keep.known = known;
+    pen.imageSmoothingEnabled = false;
+    for (let i = 0; i < many; i++) {
+      const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4), left = chart.x(x1), top = chart.y(y2);
+      pen.drawImage(keep.canvas, 0, i * h, w, h, left, top, chart.x(x2) - left, chart.y(y1) - top);
     }
   },
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from ui.plane.models import Model, Normal, Number
+from ui.plane.models import Mixture, Model, Noised, Normal, Number
 
 # Components of a mixture in their order: a role for the colour and, in a cloud, a shape as the second cue.
 COMPONENTS = ("model", "score", "condition", "latent", "data", "noise", "exact", "model")
@@ -163,6 +163,23 @@ class Arrows(Layer):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Slopes(Layer):
+    """Arrows of ∇ log p of a mixture as it is now, from at (N, 2), else from one place, else one every 28 CSS pixels.
+
+    r = unit · |∇ log p| gives the length: r / (1 + r) of `longest` CSS pixels, so that none is lost and none too long.
+    """
+
+    DIMENSIONS: ClassVar[dict[str, int]] = {"at": 2}
+
+    model: Mixture | Noised
+    at: np.ndarray | None = None
+    place: tuple[Number, Number] | None = None
+    unit: Number = 1.0
+    longest: float = 22.0
+    role: str = "score"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures(Layer):
     """Grey images (N, h, w), uint8, 0 paper and 255 ink, each in a box (x low, y low, x high, y high): boxes (N, 4)."""
 
@@ -171,6 +188,16 @@ class Pictures(Layer):
     images: np.ndarray
     boxes: np.ndarray
     signed: bool = False  # 128 is zero: blue below, orange above
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Photographs(Layer):
+    """Images in colour (N, h, w, 3), uint8, red, green and blue, the same in both themes; boxes (N, 4) as above."""
+
+    DIMENSIONS: ClassVar[dict[str, int]] = {"images": 4, "boxes": 2}
+
+    images: np.ndarray
+    boxes: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

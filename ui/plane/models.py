@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Number = float | str | Sequence[float]  # a number, the name of one of the plane's values, or one number for each frame
+
+@dataclass(frozen=True)
+class Linear:
+    """A number that follows several values: the sum of factor · value over `terms`, each (factor, name of a value)."""
+
+    terms: Sequence[tuple[float, str]]
+
+
+# a number, the name of one of the plane's values, one number for each frame, or a sum of values
+Number = float | str | Sequence[float] | Linear
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,15 @@ class Mixture:
     rows: str | Sequence[Sequence[float]]
 
 
-Model = Normal | Gaussian | Marginal | Conditional | Mixture
+@dataclass(frozen=True)
+class Noised:
+    """What becomes of a mixture at a noise level: N(√ᾱ μ, ᾱ Σ + (1 − ᾱ) I) for each component: core.diffusion.exact."""
+
+    of: Mixture
+    alpha_bar: Number
+
+
+Model = Normal | Gaussian | Marginal | Conditional | Mixture | Noised
 
 
 # ---- numbers for notes ----------------------------------------------------------------------------------------------

@@ -271,7 +271,7 @@ class SurfacePainter {
 // A density sampled so that its narrowest component is seen: the cells of the mesh are split into `fine` × `fine` parts.
 function modelGrid(layer, chart, env) {
   const { sx, sy } = chart, { model } = layer;
-  const parts = model.kind === "mixture" ? componentsOf(model, env) : [gaussian(env, model)];
+  const parts = model.kind === "gaussian" ? [gaussian(env, model)] : componentsOf(model, env);
   const cellX = (sx.high - sx.low) / MODEL_CELLS, cellY = (sy.high - sy.low) / MODEL_CELLS;
   const narrowest = Math.min(...parts.map((g) => Math.min(...axesOf(g.stdX / cellX, g.stdY / cellY, g.rho, 0).lengths)));
   const fine = Math.max(1, Math.min(FINEST, Math.ceil(2.5 / narrowest) || 1)), side = MODEL_CELLS * fine + 1;

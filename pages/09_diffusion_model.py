@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from pages.diffusion_model import anatomy, common, denoise, mistakes, question, samplers, train
-from ui import chapter
+from ui import catalogue, chapter, text
 
 page = chapter.begin("diffusion_model")
 denoise.draw(page)
-page.derivation("diffusion_model.one_jump")
-page.derivation("diffusion_model.posterior")
+st.page_link(
+    str(catalogue.page("diffusion_theory").file),
+    label=text.current().words("diffusion_model.derived"),
+    icon=":material/arrow_back:",
+)
+page.derivation("diffusion_model.ddpm")
 page.code("core/diffusion/forward.py", "add_noise", "signal_and_noise")
 train.draw(page)
 page.derivation("diffusion_model.simple_loss")

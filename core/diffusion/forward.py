@@ -1,5 +1,9 @@
-"""The way into noise: any level in one jump."""
+"""The way into noise: one small step after another, any level in one jump, and how near to pure noise it has come."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 
 from core.diffusion.schedule import NoiseSchedule
@@ -13,6 +17,42 @@ def add_noise(schedule: NoiseSchedule, x0: Tensor, t: Tensor, noise: Tensor) -> 
     """
     signal, sigma = signal_and_noise(schedule, t, x0)
     return signal * x0 + sigma * noise
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardState:
+    """Where the way into noise stands: the level t, and x_t (N, …)."""
+
+    t: int
+    x: Tensor
+
+
+@torch.no_grad()
+def step_by_step(schedule: NoiseSchedule, x0: Tensor, *, generator: torch.Generator) -> Iterator[ForwardState]:
+    """x_t = √α_t x_{t−1} + √β_t ε_t for t = 1 … T, each step with fresh noise. Ho et al. 2020, equation 2.
+
+    x0: (N, …). The first state is x_0 itself, then one a step; on x0's device, in its dtype.
+    """
+    alpha, beta = schedule.alpha.tolist(), schedule.beta.tolist()
+    x = x0
+    yield ForwardState(0, x)
+    for t in range(1, schedule.T + 1):
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+        x = alpha[t] ** 0.5 * x + beta[t] ** 0.5 * noise
+        yield ForwardState(t, x)
+
+
+def kl_to_noise(schedule: NoiseSchedule, x0: Tensor) -> Tensor:
+    """KL(q(x_t | x_0) ‖ N(0, I)) in nats for every level and element, (T+1, N), float64; infinite at t = 0.
+
+    q(x_t | x_0) = N(√ᾱ_t x_0, (1−ᾱ_t) I) has D independent coordinates, so that the KL of two normals gives
+    ½ [ᾱ_t |x_0|² − D ᾱ_t − D log(1−ᾱ_t)]. At T it is the bound's term L_T: Ho et al. 2020, equation 5. x0: (N, …).
+    """
+    alpha_bar = schedule.alpha_bar.to(x0.device)[:, None]  # (T+1, 1)
+    size = x0[0].numel()  # D
+    squared = x0.flatten(1).double().square().sum(dim=1)  # |x_0|²: (N,)
+    # log1p keeps the digits: for small ᾱ the two last terms are −ᾱ²/2 together
+    return 0.5 * (alpha_bar * squared - size * (alpha_bar + torch.log1p(-alpha_bar)))
 
 
 def signal_and_noise(schedule: NoiseSchedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 
 from core.diffusion.forward import add_noise
 from core.diffusion.prediction import from_v, v_target, x0_from_noise
@@ -83,71 +83,9 @@ def gaps(log_a: Callable[[Tensor], Tensor], log_b: Callable[[Tensor], Tensor], c
     return apart[1:], apart[:1].expand(3)
 
 
-def one_jump(c: Scene) -> Sides:
-    a, a1, b, b1 = c.a, c.alpha[c.t - 1], c.b, c.beta[c.t - 1]
-    one, two = math.sqrt(a * b1), math.sqrt(b)  # coefficients of the two pieces of noise
-    yield "one_step", c.schedule.alpha, 1 - c.schedule.beta
-    x = math.sqrt(a) * c.before + math.sqrt(b) * c.eps
-    yield "draw", log_normal(x, math.sqrt(a) * c.before, b), log_normal(c.eps, 0, 1) - math.log(b) / 2
-    middle = math.sqrt(a1) * c.before + math.sqrt(b1) * c.eps_before  # x_{t-1}
-    x = math.sqrt(a) * middle + math.sqrt(b) * c.eps
-    yield "two_steps", math.sqrt(a) * (math.sqrt(a1) * c.before + math.sqrt(b1) * c.eps_before) + two * c.eps, x
-    yield "expand", math.sqrt(a * a1) * c.before + one * c.eps_before + two * c.eps, x
-    for total in c.any:  # the density of a sum, by convolution
-        both = log_normal(GRID, 0, one**2) + log_normal(total - GRID, 0, two**2)
-        yield "sum", torch.trapezoid(both.exp(), GRID), log_normal(total, 0, a * b1 + b).exp()
-    yield "variance", a * b1 + b, a * (1 - a1) + 1 - a
-    yield "variance", a * b1 + b, 1 - a * a1
-    merged = (one * c.eps_before + two * c.eps) / math.sqrt(1 - a * a1)
-    yield "merged", math.sqrt(a * a1) * c.before + math.sqrt(1 - a * a1) * merged, x
-    yield "merged", (one**2 + two**2) / (1 - a * a1), 1.0
-    of_x0, of_noise = 1.0, []  # coefficients of x_0, and of the noise of each step
-    for i in range(1, c.t + 1):
-        of_x0 *= math.sqrt(c.alpha[i])
-        of_noise = [math.sqrt(c.alpha[i]) * k for k in of_noise] + [math.sqrt(c.beta[i])]
-    product = math.prod(c.alpha[1 : c.t + 1])
-    yield "repeat", of_x0, math.sqrt(product)
-    yield "repeat", sum(k * k for k in of_noise), 1 - product
-    yield "alpha_bar", c.A, product
-    yield "alpha_bar", c.level(c.x0, c.t, c.eps), c.x
-    yield "jump", log_normal(c.x, math.sqrt(c.A) * c.x0, 1 - c.A), log_normal(c.eps, 0, 1) - math.log(1 - c.A) / 2
-
-
-def posterior(c: Scene) -> Sides:
-    def joint(x: Tensor) -> Tensor:
-        """log q(x_t | x_{t-1}) + log q(x_{t-1} | x_0)."""
-        return log_normal(c.x, math.sqrt(c.a) * x, c.b) + log_normal(x, math.sqrt(c.Ap) * c.x0, 1 - c.Ap)
-
-    def exponent(x: Tensor) -> Tensor:
-        step = (c.x - math.sqrt(c.a) * x).square() / c.b
-        return -0.5 * (step + (x - math.sqrt(c.Ap) * c.x0).square() / (1 - c.Ap))
-
-    whole = log_normal(c.x, math.sqrt(c.A) * c.x0, 1 - c.A)
-    for i in range(3):  # Bayes' fraction is a density of x_{t-1}: all in all it is one
-        step, jump = (
-            log_normal(c.x[i], math.sqrt(c.a) * GRID, c.b),
-            log_normal(GRID, math.sqrt(c.Ap) * c.x0[i], 1 - c.Ap),
-        )
-        yield "bayes", torch.trapezoid((step + jump - whole[i]).exp(), GRID), 1.0
-    yield "markov", *gaps(lambda x: joint(x) - whole, joint, c)
-    yield "insert", *gaps(joint, exponent, c)
-    a = c.a / c.b + 1 / (1 - c.Ap)
-    b = math.sqrt(c.a) / c.b * c.x + math.sqrt(c.Ap) / (1 - c.Ap) * c.x0
-    yield "collect", *gaps(exponent, lambda x: -0.5 * (a * x * x - 2 * b * x), c)
-    yield "square", *gaps(exponent, lambda x: -a / 2 * (x - b / a).square(), c)
-    yield "normal", joint(c.any) - whole, log_normal(c.any, b / a, 1 / a)
-    yield "denominator", a, (c.a * (1 - c.Ap) + c.b) / (c.b * (1 - c.Ap))
-    yield "denominator", a, (1 - c.A) / (c.b * (1 - c.Ap))
-    yield "variance", 1 / a, (1 - c.Ap) / (1 - c.A) * c.b
+def ddpm_(c: Scene) -> Sides:
     of_x = math.sqrt(c.a) * (1 - c.Ap) / (1 - c.A)
-    mean = math.sqrt(c.Ap) * c.b / (1 - c.A) * c.x0 + of_x * c.x
-    yield "mean", b / a, c.tilde * b
-    yield "mean", b / a, mean
-    yield "solve", c.x0, (c.x - math.sqrt(1 - c.A) * c.eps) / math.sqrt(c.A)
-    factor = c.b / (math.sqrt(c.a) * (1 - c.A))
-    yield "replace", mean, factor * (c.x - math.sqrt(1 - c.A) * c.eps) + of_x * c.x
-    yield "factor", factor + of_x, (c.b + c.a - c.A) / (math.sqrt(c.a) * (1 - c.A))
-    yield "factor", factor + of_x, 1 / math.sqrt(c.a)
+    mean = math.sqrt(c.Ap) * c.b / (1 - c.A) * c.x0 + of_x * c.x  # as step 8 finds it
     yield "noise_form", mean, noise_form(c, c.eps)
     generator, z = drawn(5)
     until_t = NoiseSchedule.from_beta(c.schedule.beta[1 : c.t + 1])  # so that the sampler starts at t
@@ -162,30 +100,13 @@ def noise_form(c: Scene, noise: Tensor) -> Tensor:
 
 
 def simple_loss(c: Scene) -> Sides:
-    right, wrong = noise_form(c, c.eps), noise_form(c, c.eps_hat)
-    q, p = Normal(right, math.sqrt(c.tilde)), Normal(wrong, math.sqrt(c.tilde))
-    divergence = kl_divergence(q, p).sum()
-    yield "bound", expectation(lambda x: q.log_prob(x) - p.log_prob(x), right, c.tilde).sum(), divergence
-    joint = log_normal(c.x, math.sqrt(c.a) * c.any, c.b) + log_normal(c.any, math.sqrt(c.Ap) * c.x0, 1 - c.Ap)
-    yield "normals", joint - log_normal(c.x, math.sqrt(c.A) * c.x0, 1 - c.A), q.log_prob(c.any)
-    ratio = ((c.any - wrong).square() - (c.any - right).square()) / (2 * c.tilde)
-    yield "ratio", q.log_prob(c.any) - p.log_prob(c.any), ratio
-    from_wrong, from_right = (expectation(lambda x, m=m: (x - m).square(), right, c.tilde) for m in (wrong, right))
-    yield "average", from_wrong, (right - wrong).square() + from_right
-    yield "kl", divergence, (right - wrong).square().sum() / (2 * c.tilde)
-    yield "means", right - wrong, c.b / (math.sqrt(c.a) * math.sqrt(1 - c.A)) * (c.eps_hat - c.eps)
-    error = (c.eps - c.eps_hat).square().sum()
-    weight = c.b**2 / (2 * c.tilde * c.a * (1 - c.A))
-    yield "weighted", divergence, weight * error
-    yield "weighted", weight, c.b / (2 * c.a * (1 - c.Ap))
+    error, level = (c.eps - c.eps_hat).square().sum(), torch.tensor([c.t])
+    weight = c.b**2 / (2 * c.tilde * c.a * (1 - c.A))  # of the bound, as step 8 finds it
+    divergence = (noise_form(c, c.eps) - noise_form(c, c.eps_hat)).square().sum() / (2 * c.tilde)
     yield "simple", divergence / weight, error  # a choice: the weight becomes 1
-    v, level = math.sqrt(c.A) * c.eps - math.sqrt(1 - c.A) * c.x0, torch.tensor([c.t])
+    v = math.sqrt(c.A) * c.eps - math.sqrt(1 - c.A) * c.x0
     yield "v", v, v_target(c.schedule, c.x0[None], level, c.eps[None])[0]
-    yield "back", math.sqrt(1 - c.A) * c.x + math.sqrt(c.A) * v, (1 - c.A) * c.eps + c.A * c.eps
-    yield "back", math.sqrt(1 - c.A) * c.x + math.sqrt(c.A) * v, c.eps
-    noise = math.sqrt(1 - c.A) * c.x + math.sqrt(c.A) * c.v_hat
-    yield "predicted", noise, from_v(constant(c.v_hat), c.schedule)(c.x[None], level)[0]
-    yield "difference", c.eps - noise, math.sqrt(c.A) * (v - c.v_hat)
+    noise = from_v(constant(c.v_hat), c.schedule)(c.x[None], level)[0]
     yield "v_loss", (v - c.v_hat).square().sum(), (c.eps - noise).square().sum() / c.A
 
 
@@ -290,8 +211,7 @@ class TestDerivations(EveryLine):
     page, scene = "diffusion_model", Scene
     seeds, rtol, atol = 25, 1e-9, 1e-10
     sides = {
-        "one_jump": one_jump,
-        "posterior": posterior,
+        "ddpm": ddpm_,
         "simple_loss": simple_loss,
         "ddim": ddim_,
         "heun": heun_,

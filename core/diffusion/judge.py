@@ -25,12 +25,12 @@ class Looked:
 
 
 class Judge:
-    """Names digits, and knows the real ones."""
+    """Names digits, and knows the real ones; with the classifier "fashion" the same for clothes."""
 
-    def __init__(self, device: torch.device | None = None):
+    def __init__(self, device: torch.device | None = None, name: str = "digits"):
         """Raises core.store.ModelNotFound where the classifier is missing."""
         self.device = device or pick()
-        self.classifier = neural_network.pretrained("digits", self.device)
+        self.classifier = neural_network.pretrained(name, self.device)
 
     @torch.no_grad()
     def look(self, images: Tensor) -> Looked:

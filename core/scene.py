@@ -42,6 +42,7 @@ PAGES = (
     "vae",
     "diffusion_theory_back",
     "diffusion_theory_forward",
+    "diffusion_theory_losses",
     "diffusion_theory_hierarchy",
     "diffusion_theory_score",
     "guidance_bayes",

@@ -13,7 +13,7 @@ A message (`encode`) is bytes at the top level, since bytes inside a dict would 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,15 @@ MAX_BYTES = 2_000_000  # a message stays under this: about 0.1 s on a slow wirel
 _TYPES = {"uint8": "u8", "int16": "i16", "float32": "f32", "int32": "i32"}
 
 
-def declare(name: str) -> Any:
-    """Declare the component in ``ui/<name>/`` to Streamlit. Call it once, at module level; returns its renderer."""
+def declare(name: str, borrowed: Sequence[str] = ()) -> Any:
+    """Declare the component in ``ui/<name>/`` to Streamlit. Call it once, at module level; returns its renderer.
+
+    borrowed: further scripts of other components, such as "plane/formulas.js"; they stand behind shared.js.
+    """
     folder = HERE / name
     own = folder / f"{name}.js"
-    scripts = [HERE / "shared.js", *sorted(p for p in folder.glob("*.js") if p != own), own]
+    further = sorted(p for p in folder.glob("*.js") if p != own)
+    scripts = [HERE / "shared.js", *(HERE / path for path in borrowed), *further, own]
     table = f"const COLOURS = {json.dumps(_colours())};"
     styles = [HERE / "shared.css", folder / f"{name}.css"]
     return st.components.v2.component(

@@ -41,13 +41,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its name with its unit, its ends (None: those of the data), and whether it is logarithmic."""
+    """An axis: its name with its unit, its ends (None: those of the data), and whether it is logarithmic.
+
+    symlog: logarithmic far from zero and linear near it, for what may be zero or negative.
+    """
 
     name: str
     low: float | None = None
     high: float | None = None
     log: bool = False
     ticks: int = 5
+    symlog: bool = False
 
 
 def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> Any:
@@ -121,7 +125,7 @@ def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:
 
 
 def _scale(alt: Any, axis: Axis) -> Any:
-    kind = {"type": "log"} if axis.log else {"zero": False}
+    kind = {"type": "log"} if axis.log else {"type": "symlog"} if axis.symlog else {"zero": False}
     if axis.low is None or axis.high is None:
         return alt.Scale(nice=True, **kind)
     return alt.Scale(domain=[axis.low, axis.high], nice=False, **kind)

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from ui import component
 
 Stroke = tuple[tuple[float, float], ...]
@@ -58,6 +60,7 @@ def encode(
     role: str = "data",
     grid: bool = True,
     scene: str = "",
+    backdrop: np.ndarray | None = None,
     max_strokes: int = MAX_STROKES,
     max_points: int = MAX_POINTS,
 ) -> bytes:
@@ -77,7 +80,11 @@ def encode(
         "scene": scene,
         "limit": {"strokes": max_strokes, "points": max_points},
     }
-    return component.encode(header, {})
+    if backdrop is None:
+        return component.encode(header, {})
+    picture = np.ascontiguousarray(backdrop, np.uint8)
+    header["backdrop"] = list(picture.shape)
+    return component.encode(header, {"backdrop": picture})
 
 
 def sketchpad(
@@ -90,6 +97,7 @@ def sketchpad(
     role: str = "data",
     grid: bool = True,
     scene: str = "",
+    backdrop: np.ndarray | None = None,
     max_strokes: int = MAX_STROKES,
     max_points: int = MAX_POINTS,
 ) -> Sketch:
@@ -101,6 +109,7 @@ def sketchpad(
     role     whose colour the line takes: a role of ui.colours
     grid     quarter lines
     scene    names what is drawn; when it changes, the pad begins anew with `strokes`
+    backdrop a picture under the drawing, (H, W) uint8, 0 the paper and 255 the ink
     """
     start = [list(stroke) for stroke in strokes]
     message = encode(
@@ -112,6 +121,7 @@ def sketchpad(
         role=role,
         grid=grid,
         scene=scene,
+        backdrop=backdrop,
         max_strokes=max_strokes,
         max_points=max_points,
     )

@@ -50,7 +50,9 @@ class Sketchpad {
     Object.assign(this, { report, finish });
     if (message !== this.message) {
       this.message = message;
-      this.read(decode(message).header);
+      const { header, part } = decode(message);
+      this.backdrop = header.backdrop ? { size: header.backdrop, values: part("backdrop") } : null;
+      this.read(header);
     }
     this.theme = readTheme(this.root);
     this.arrange();
@@ -88,6 +90,7 @@ class Sketchpad {
   draw() {
     const { side, theme, header } = this;
     const pen = sharpen(this.canvas, side, side);
+    if (this.backdrop) this.lay(pen);
     pen.strokeStyle = veil(theme.ink, 0.08);
     pen.lineWidth = 1;
     if (header.grid) {
@@ -102,7 +105,7 @@ class Sketchpad {
     const width = Math.max(2.5, header.pen * side);
     pen.lineCap = pen.lineJoin = "round";
     pen.lineWidth = width;
-    pen.strokeStyle = pen.fillStyle = theme.mark[header.role];
+    pen.strokeStyle = pen.fillStyle = this.backdrop ? veil(theme.mark[header.role], 0.6) : theme.mark[header.role];
     for (const stroke of this.line ? [...this.strokes, this.line] : this.strokes) {
       pen.beginPath();
       if (stroke.length === 1) {
@@ -115,6 +118,17 @@ class Sketchpad {
     }
     if (this.cursor) this.cross(pen);
     this.mark();
+  }
+
+  // The picture that is drawn upon.
+  lay(pen) {
+    const [rows, columns] = this.backdrop.size, [red, green, blue] = rgb(this.theme.ink);
+    const picture = new ImageData(columns, rows);
+    this.backdrop.values.forEach((ink, i) => picture.data.set([red, green, blue, ink], 4 * i));
+    const sheet = make("canvas", { width: columns, height: rows });
+    sheet.getContext("2d").putImageData(picture, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(sheet, 0, 0, this.side, this.side);
   }
 
   cross(pen) {

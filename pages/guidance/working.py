@@ -1,0 +1,100 @@
+"""Scenes of step 10 that take seconds: shown at once where they are at hand, else run while the last one stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from core import scene
+from core.job import Snapshot
+from core.scene_run import SceneRun
+from ui import live, text
+
+PATIENCE = 0.4  # seconds that a page waits for a quick run before it shows the last picture instead
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is on screen: a scene and its arrays."""
+
+    scene: SceneRun
+    arrays: Mapping[str, np.ndarray]
+    fresh: bool = True  # False while the scene that was asked for is not done: then this is the one before it
+
+
+def answer(wanted: SceneRun, slot: str, before: SceneRun | None = None) -> tuple[Answer | None, Snapshot | None]:
+    """The arrays of a scene, and the run that is waited for or that failed where they are not there yet.
+
+    slot: names the place on the page, whose last answer is returned meanwhile; at first that of `before`, if that is at
+    hand. A run that this place asked for and wants no longer is left.
+    """
+    place = f"guidance.working.{slot}"
+    arrays = scene.at_hand(wanted)
+    shot = None
+    if arrays is not None:
+        _leave_other(place, None)
+    else:
+        shot = _run(wanted, place)
+        if shot.status == "done" and shot.state is not None:
+            arrays, shot = scene.remember(wanted, shot.state.arrays), None
+    if arrays is not None:
+        found = st.session_state[f"{place}.shown"] = Answer(wanted, arrays)
+        return found, None
+    last = st.session_state.get(f"{place}.shown")
+    if last is None and before is not None and (kept := scene.at_hand(before)) is not None:
+        last = Answer(before, kept)
+    return (replace(last, fresh=False) if last else None), shot
+
+
+def _run(wanted: SceneRun, place: str) -> Snapshot:
+    """The run of a scene, asked for or joined, after a moment's patience."""
+    from core import jobs
+
+    _leave_other(place, wanted.key)
+    runner, failed = jobs.runner(), st.session_state.setdefault(f"{place}.failed", set())
+    st.session_state[f"{place}.asked"] = wanted.key
+    # what failed here is not tried again by a mere look at the page
+    job = (wanted.key in failed and runner.find(wanted.key)) or runner.ask(wanted, live.watcher())
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and job.snapshot().status in live.ACTIVE:
+        time.sleep(0.02)
+    shot = job.snapshot()
+    if shot.status == "failed":
+        failed.add(wanted.key)
+    return shot
+
+
+def _leave_other(place: str, key: str | None) -> None:
+    asked = st.session_state.get(f"{place}.asked")
+    if asked and asked != key:
+        from core import jobs
+
+        jobs.runner().leave(asked, live.watcher())
+        st.session_state[f"{place}.asked"] = None
+
+
+def waiting(wanted: SceneRun, shot: Snapshot | None) -> None:
+    """Says how far the run is that the page waits for, and draws the page anew when it is done; or that it failed."""
+    if shot is None:
+        return
+    if shot.status in live.ACTIVE:
+        _wait(wanted.key)
+    else:
+        text.prose(live.message(shot.message or "failed"), small=True)
+
+
+@st.fragment(run_every=0.7)
+def _wait(key: str) -> None:
+    from core import jobs
+
+    jobs.runner().seen(live.watcher())
+    job = jobs.runner().find(key)
+    shot = job.snapshot() if job else None
+    if shot is None or shot.status not in live.ACTIVE:
+        st.rerun()
+    share = shot.state.progress if shot.state is not None else 0.0
+    text.prose(text.current().words("guidance.working", percent=round(100 * share)), small=True)

@@ -112,13 +112,14 @@ def _picture(
     here = Slopes(name="here", model=noised, place=("x", "y"), unit=unit, longest=2.2 * LONGEST)
     point = Dot(name="point", x="x", y="y", label=t.words(f"{ID}.point"), role="noise", jump=data != "own")
     marks = [] if a is None else [Cloud(name="x0", at=a["exact_x0"][:, None], role="data", size=5, label="x̂₀")]
+    places = grid() if learned is not None else None  # where there is another picture, from the same places
     panels = [
         Panel(
             name="exact",
             title=t.words(f"{ID}.panel.exact"),
             x=x,
             y=y,
-            layers=[ground, Slopes(name="arrows", model=noised, at=grid(), unit=unit, longest=LONGEST), here, *marks],
+            layers=[ground, Slopes(name="arrows", model=noised, at=places, unit=unit, longest=LONGEST), here, *marks],
             handles=[
                 *([Components(name="own", rows="own", most=4, label=t.words(f"{ID}.own"))] if data == "own" else []),
                 point,
@@ -126,7 +127,10 @@ def _picture(
             equal=True,
         )
     ]
-    if learned is not None:
+    if learned is None:
+        hill = Density(name="hill", model=noised, show="surface", role="data")
+        panels.append(Panel(name="hill", title=t.words(f"{ID}.panel.hill"), x=x, y=y, layers=[hill], kind="surface"))
+    else:
         by = a["learned_arrow"][:, None]
         at = np.array([[float(links.value(X)), float(links.value(Y))]])
         length = 2.2 * LONGEST * float(np.linalg.norm(by, axis=2).max())

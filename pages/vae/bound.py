@@ -128,7 +128,7 @@ def _picture(counts: np.ndarray, curves: np.ndarray, exact: np.ndarray, k: int) 
 
 def _figures(known: dict[str, dict]) -> None:
     """The test log-likelihood of the good model beside the published one, where it has been measured."""
-    from core.vae_bound import MEASURED, PUBLISHED
+    from core.vae_bound import MEASURED, PUBLISHED, PUBLISHED_EPOCHS
 
     t = text.current()
     head = [t.words(f"{ID}.table.{name}") for name in ("model", "nats", "source")]
@@ -142,6 +142,14 @@ def _figures(known: dict[str, dict]) -> None:
     text.prose("\n".join(table))
     if found is None:
         text.prose(t.words(f"{ID}.table.missing", command=COMMAND), small=True)
+    if "digits" in known:
+        record = known["digits"]
+        numbers = {
+            "epochs": f"{round(record['examples'] / 60_000):,}",
+            "seconds": f"{round(record['seconds']):,}",
+            "device": record["device"],
+        }
+        text.prose(t.words(f"{ID}.table.training", published=f"{PUBLISHED_EPOCHS:,}", **numbers), small=True)
 
 
 def _measured(file: Any, key: str) -> dict | None:

@@ -159,7 +159,8 @@ def _run(shot: Any) -> None:
     reconstruction, kl = (text.number(float(v), 4) for v in parts[-1])
     words = {"reconstruction": reconstruction, "kl": kl}
     if shot.status == "failed" and shot.message == "diverged":
-        text.prose(t.words(f"{ID}.diverged", step=f"{training.step:,}", rate=links.value(RATE)))
+        rate = f"{state.config.training.learning_rate:g}"
+        text.prose(t.words(f"{ID}.diverged", step=shot.detail, rate=rate, shown=f"{training.step:,}"))
     elif shot.status == "done":
         count = sum(p.numel() for p in training.average.parameters())
         seconds = text.number(training.seconds, 3)

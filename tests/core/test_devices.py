@@ -14,12 +14,16 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from core.diffusion import (
+    bound,
     exact,
     forward,
     guidance,
     learned,
+    mixtures,
+    painted,
     point_network,
     prediction,
+    reverse,
     samplers,
     schedule,
     unet,
@@ -75,6 +79,7 @@ SCHEDULE = schedule.NoiseSchedule.cosine(20)
 MIXTURE = GaussianMixture(
     torch.tensor([0.5, 0.5]), torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.eye(2).expand(2, 2, 2) / 9
 )
+LINE = mixtures.named("humps", 1)
 X = torch.linspace(-1, 1, 8).reshape(4, 2)
 T = torch.tensor([1, 5, 9, 20])
 LABEL = torch.tensor([0, 1, -1, 0])
@@ -129,11 +134,14 @@ ANYWHERE = {
     "guidance.composed": lambda at: guidance.composed(tenth, (1, 0), (2.0, -1.0))(X.to(at), T.to(at)),
 }
 WITH_NUMBERS = ANYWHERE | {
+    "forward.step_by_step": lambda at: [s.x for s in forward.step_by_step(SCHEDULE, X.to(at), generator=generator())],
     "forward.add_noise": lambda at: forward.add_noise(SCHEDULE, X.to(at), T.to(at), X.to(at)),
     "forward.signal_and_noise": lambda at: list(forward.signal_and_noise(SCHEDULE, T.to(at), X.to(at))),
     "prediction.v_target": lambda at: prediction.v_target(SCHEDULE, X.to(at), T.to(at), X.to(at)),
     "prediction.x0_from_noise": lambda at: prediction.x0_from_noise(SCHEDULE, X.to(at), T.to(at), X.to(at)),
     "prediction.noise_from_x0": lambda at: prediction.noise_from_x0(SCHEDULE, X.to(at), T.to(at), X.to(at)),
+    "prediction.score_from_noise": lambda at: prediction.score_from_noise(SCHEDULE, X.to(at), T.to(at), X.to(at)),
+    "prediction.noise_from_score": lambda at: prediction.noise_from_score(SCHEDULE, X.to(at), T.to(at), X.to(at)),
     "prediction.from_v": lambda at: prediction.from_v(tenth, SCHEDULE)(X.to(at), T.to(at)),
     "prediction.from_x0": lambda at: prediction.from_x0(tenth, SCHEDULE)(X.to(at), T.to(at)),
     "prediction.clipped": lambda at: prediction.clipped(tenth, SCHEDULE)(X.to(at), T.to(at)),
@@ -145,7 +153,25 @@ WITH_NUMBERS = ANYWHERE | {
     "learned.denoising_loss": loss,
 }
 ON_THE_CPU = {  # by agreement
+    "forward.kl_to_noise": lambda: forward.kl_to_noise(SCHEDULE, X),
+    "painted.painted": lambda: painted.painted([0.8, 0.9, 0.1], 5),
+    "bound.posterior": lambda: bound.posterior(SCHEDULE),
+    "bound.model_variance": lambda: bound.model_variance(SCHEDULE, "step"),
+    "bound.bound_weights": lambda: bound.bound_weights(SCHEDULE),
+    "bound.bound_constants": lambda: bound.bound_constants(SCHEDULE, 2),
+    "bound.of_error": lambda: bound.of_error(SCHEDULE, "x0"),
+    "bound.squared_errors": lambda: bound.squared_errors(tenth, SCHEDULE, X, T, generator=generator(), against=tenth),
+    "bound.bound": lambda: bound.bound(tenth, SCHEDULE, X, generator=generator()),
     "schedule.NoiseSchedule": lambda: (schedule.NoiseSchedule.linear(5), schedule.NoiseSchedule.cosine(5)),
+    "reverse": lambda: (
+        reverse.kl_to_best_normal(reverse.reverse_posterior(LINE, SCHEDULE, 1, 3, X[:, :1].double())),
+        reverse.wasserstein(X.double(), MIXTURE),
+        reverse.gaussian_way_back(SCHEDULE, 0.0, 1.0, [3, 0], 1.0),
+    ),
+    "mixtures": lambda: (
+        [mixtures.named(name, size) for name in mixtures.NAMES for size in (1, 2)],
+        mixtures.spread(mixtures.from_rows(mixtures.as_rows(mixtures.named("three", 2)))),
+    ),
     "exact.MixtureDenoiser.marginal": lambda: exact.MixtureDenoiser(MIXTURE, SCHEDULE).marginal(3),
     "gaussian_mixture": lambda: (
         MIXTURE.log_prob(X),
@@ -159,10 +185,11 @@ ON_THE_CPU = {  # by agreement
 }
 NO_TENSORS = {"samplers.levels", "samplers.SamplerState", "unet.UNetConfig", "point_network.PointNetworkConfig"}
 NO_TENSORS |= {"unet.ResidualBlock", "unet.Attention"}  # parts of UNet
+NO_TENSORS |= {"forward.ForwardState", "painted.Painted", "bound.Posterior"}  # what others give back
 
 
 def test_nothing_public_is_forgotten():
-    for module in (schedule, forward, prediction, exact, guidance, samplers, unet, point_network):
+    for module in (schedule, painted, forward, bound, prediction, exact, guidance, samplers, unet, point_network):
         room = module.__name__.rpartition(".")[2]
         for name, thing in vars(module).items():
             made_here = (inspect.isfunction(thing) or inspect.isclass(thing)) and thing.__module__ == module.__name__

@@ -45,9 +45,12 @@ PAGES = (
     "diffusion_theory_losses",
     "diffusion_theory_hierarchy",
     "diffusion_theory_score",
+    "diffusion_model_anatomy",
     "guidance_bayes",
     "guidance_scale",
     "guidance_edit",
+    "guidance_particles",
+    "guidance_pulled",
 )
 FORMAT = 1  # part of every key: what was kept by another version is not looked at
 MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together

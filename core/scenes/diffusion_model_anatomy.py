@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core import library
 from core.scene import Scene
 
 if TYPE_CHECKING:
@@ -118,7 +119,6 @@ def _sampled(scene: AnatomyScene, network: UNet, schedule: NoiseSchedule) -> dic
 @functools.lru_cache(maxsize=4)
 def _network(key: str) -> tuple[UNet, NoiseSchedule, str]:
     """A network of our own, since hooks on a shared one would hear the calls of every sampling run."""
-    from core import library
     from core.diffusion.learned import restore_network
 
     weights, record = library.store_of(key).load(key)
@@ -126,9 +126,10 @@ def _network(key: str) -> tuple[UNet, NoiseSchedule, str]:
     return network, schedule, record["config"]["dataset"]
 
 
-def first(key: str) -> AnatomyScene:
-    """The scene that the page opens with."""
-    return AnatomyScene(key)
+def _first() -> tuple[Scene, ...]:
+    """The scene that the experiment opens with, of the digits that ship."""
+    keys = [record["key"] for record in library.available("diffusion") if record.get("name") == "digits"]
+    return tuple(AnatomyScene(key) for key in keys[:1])
 
 
-FIRST = ()
+FIRST: tuple[Scene, ...] = _first()

@@ -218,11 +218,11 @@ def _grid(previews: tuple[tuple[int, np.ndarray], ...]) -> None:
     t, rows = text.current(), ""
     for step, images in previews:
         name = html.escape(t.words(f"{ID}.row", step=f"{step:,}"))
-        rows += f'<tr><th scope="row">{name}</th><td><img alt="{name}" src="{_png(images)}"></td></tr>'
+        rows += f'<tr><th scope="row">{name}</th><td><img alt="{name}" src="{png(images)}"></td></tr>'
     st.html(f'<table class="growing">{rows}</table>')
 
 
-def _png(images: np.ndarray) -> str:
+def png(images: np.ndarray) -> str:
     """Images (N, 1, H, W) in [−1, 1] side by side, as a data address."""
     from PIL import Image
 

@@ -1,6 +1,7 @@
 // A network's stages in their places, each with its first maps; the chosen one large; time as a picture that is dragged.
 
-const COLUMNS = 9, ROWS = 3, GAP = 10, EDGE = 14, BIG = 150;
+// BIG: height of the maps of the chosen stage; LOOK: side of a picture of where a place looks.
+const COLUMNS = 9, ROWS = 3, GAP = 10, EDGE = 14, BIG = 150, LOOK = 70;
 const signs = (v, digits = 3) => (v === 0 ? "0" : Math.abs(v) < 1e-3 ? v.toExponential(1) : Number(v.toPrecision(digits)).toString()).replace(/-/g, "−");
 
 class AnatomyView {
@@ -10,8 +11,9 @@ class AnatomyView {
     this.words = make("div");
     this.heat = make("div", { class: "heat", role: "slider", tabindex: 0 });
     this.stage = make("div", { class: "stage" }, this.canvas, this.words, this.heat);
+    this.foot = make("div", { class: "word key foot" });                              // where the diagram has no room for it
     this.close = make("div", { class: "close", "aria-live": "polite" });
-    root.replaceChildren(this.stage, this.close);
+    root.replaceChildren(this.stage, this.foot, this.close);
     this.heat.addEventListener("pointerdown", (event) => this.grab(event));
     this.heat.addEventListener("pointermove", (event) => this.dragging && this.slide(this.levelAt(event)));
     for (const end of ["pointerup", "pointercancel"]) this.heat.addEventListener(end, () => this.drop());
@@ -61,15 +63,16 @@ class AnatomyView {
     const width = root.clientWidth - 2, { scale } = theme;
     const column = (width - 2 * EDGE - (COLUMNS - 1) * GAP) / COLUMNS;
     const unit = Math.max(3, Math.min(6, Math.floor((column - 2) / 14)));           // of a map of 7 × 7, in pixels
-    const side = 14 * unit + 2, over = 20 * scale, under = 17 * scale, between = 18;
+    const side = 14 * unit + 2, over = 20 * scale, under = 19 * scale, between = 17;
     const pitch = over + side + under + between;
     const left = (k) => EDGE + k * (column + GAP) + (column - side) / 2;
     this.boxes = new Map(header.stages.map((stage) => {
-      const x = Math.round(left(stage.column)), top = 8 + stage.row * pitch, y = Math.round(top + over);
+      const x = Math.round(left(stage.column)), top = Math.round(8 + stage.row * pitch), y = Math.round(top + over);
       return [stage.name, { x, y, w: side, h: side, top, bottom: y + side + under, row: stage.row, column: stage.column, unit }];
     }));
     const y = 8 + over, from = Math.round(left(1)), to = Math.round(left(6) + side);
     this.heatBox = { x: from, y: Math.round(y), w: to - from, h: side };
+    this.narrow = column < 60 + 24 * scale;
     Object.assign(this, { width, height: Math.round(8 + ROWS * pitch - between + 6), side, over, under, pitch, column, left });
     this.paintAll();
   }
@@ -100,7 +103,8 @@ class AnatomyView {
     for (const [start, end, text, kind] of header.edges) {
       const a = boxes.get(start), b = boxes.get(end);
       const between = header.stages.some((s) => s.row === a.row && s.column > a.column && s.column < b.column);
-      paintWay(pen, theme, wayBetween({ ...a, over: between }, b, kind), kind, text, theme.type(12));
+      const said = this.narrow && kind !== "skip" ? "" : text;
+      paintWay(pen, theme, wayBetween({ ...a, over: between }, b, kind), kind, said, theme.type(12));
     }
     header.stages.forEach((stage, k) => this.drawSmall(pen, stage, k));
     const { x, y, w, h } = heatBox;
@@ -153,14 +157,15 @@ class AnatomyView {
         key: word("key", ""), invite: word("key invite", labels.invite),
       };
       this.notes.key.append(make("span", { class: "badge" }, "t"), ` ${labels.timed}`);
+      this.foot.replaceChildren(make("span", { class: "badge" }, "t"), ` ${labels.timed} ${labels.invite}.`);
       this.words.replaceChildren(...this.spots, ...Object.values(this.notes));
-      this.notes.invite.hidden = Boolean(this.memory.used);
       for (const [name, value] of [["aria-label", `${heat.label}. ${labels.heat_keys}`], ["aria-valuemin", 1], ["aria-valuemax", heat.T]]) this.heat.setAttribute(name, value);
     }
     header.stages.forEach((stage, k) => {
       const box = boxes.get(stage.name), room = Math.min(this.column + GAP - 4, box.w + 40);
       Object.assign(this.spots[k].style, { left: `${box.x + box.w / 2 - room / 2}px`, top: `${box.top}px`, width: `${room}px`, height: `${box.bottom - box.top}px` });
       this.spots[k].setAttribute("aria-pressed", stage.name === this.chosen);
+      this.spots[k].lastChild.textContent = this.narrow ? stage.shape.replace(/^1×(1×)?/, "") : stage.shape;
     });
     const { x, y, w, h } = heatBox, set = (note, style) => Object.assign(note.style, style);
     set(this.heat, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
@@ -172,6 +177,9 @@ class AnatomyView {
     set(notes.high, { left: `${x + w}px`, top: under, transform: "translateX(-100%)" });
     notes.now.textContent = fill(labels.heat_t, { t: this.t });
     set(notes.now, { left: `${x + share * w}px`, top: `${y + h + 6}px`, transform: `translateX(${share < 0.06 ? 0 : share > 0.94 ? -100 : -50}%)`, fontWeight: 700, color: theme.ink });
+    this.foot.hidden = !this.narrow;
+    notes.key.hidden = this.narrow;
+    notes.invite.hidden = this.narrow || Boolean(this.memory.used);
     const low = boxes.get(header.stages[1].name), bottom = 8 + 2 * this.pitch + this.over;
     set(notes.key, { left: `${EDGE}px`, top: `${bottom}px`, width: `${this.left(1) + 0.35 * low.w - EDGE}px` });
     set(notes.invite, { left: `${this.left(6) - 4}px`, top: `${bottom + this.side - 18 * theme.scale}px`, width: `${2 * (this.column + GAP) - 8}px` });
@@ -187,8 +195,8 @@ class AnatomyView {
     const words = make("p", { class: "words" }, make("b", {}, stage.label), stage.note);
     const channel = Math.min(this.channels[stage.name] ?? stage.order[0], count - 1);
     const attends = stage.name === header.looks.stage;
-    const right = attends ? 5 * 92 : 320;
-    const wide = Math.max(200, Math.min(this.width - right - 24, this.width - 8)), room = this.width < 620 ? this.width : wide;
+    const right = attends ? (header.looks.heads + 1) * (LOOK + 8) + 270 * theme.scale : 150 + 250 * theme.scale;
+    const room = this.width < 2 * right ? this.width - 8 : this.width - right;
     const grid = this.drawGrid(stage, k, channel, room, theme);
     const rows = [];
     const add = (name, value) => rows.push(make("dt", {}, name), make("dd", {}, value));
@@ -260,7 +268,7 @@ class AnatomyView {
 
   // The picture with the chosen place on it, and how much each place of it weighs for each head.
   drawLooks() {
-    const { header, theme } = this, { labels, looks } = header, side = 84, n = Math.round(Math.sqrt(looks.places));
+    const { header, theme } = this, { labels, looks } = header, side = LOOK, n = Math.round(Math.sqrt(looks.places));
     const under = this.index(looks.picture), wide = (looks.heads + 1) * (side + 8);
     const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label": `${labels.looks}. ${labels.looks_hint}`, "data-looks": true });
     const pen = sharpen(canvas, wide, side + 20 * theme.scale);
@@ -315,7 +323,6 @@ class AnatomyView {
   choose(name) {
     this.chosen = name;
     this.memory.used = true;
-    this.notes.invite.hidden = true;
     this.drawDiagram();
     this.layWords();
     this.drawClose();

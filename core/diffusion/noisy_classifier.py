@@ -1,5 +1,6 @@
 """A classifier that names digits through noise, at every level t: what classifier guidance has to train besides."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import data
+from core import data, library
 from core.device import describe, pick
 from core.diffusion.forward import add_noise
 from core.diffusion.guidance import LogProb
@@ -194,3 +195,9 @@ def restore_noisy_classifier(
         network = NoisyClassifierConfig(**{**config["network"], "widths": tuple(config["network"]["widths"])})
         schedule = ScheduleConfig(**config["schedule"]).build()
         return restored(lambda: NoisyClassifier(network), weights, device or pick()), schedule
+
+
+@functools.lru_cache(maxsize=4)
+def load(key: str, device: torch.device | None = None) -> tuple[NoisyClassifier, NoiseSchedule]:
+    """A classifier at hand by its key, and its schedule. Raises core.store.ModelNotFound or DamagedModel."""
+    return restore_noisy_classifier(*library.store_of(key).load(key), device)

@@ -113,7 +113,8 @@ class Variances(Scene):
 
     Arrays: grid (G,) of γ; closed (3, G) by ode, by sde and of the tilted density (NaN where there is none); walked
     (2, G), exact for T steps; gammas (M,), measured (2, M), the mean square of MANY particles; own_closed (3,) and
-    own_walked and own_measured (2,) at `gamma`, which is the only one measured where T is above FINEST; particles (2, MANY) float32, where those of `gamma` ended.
+    own_walked and own_measured (2,) at `gamma`, which is the only one measured where T is above FINEST; particles
+    (2, MANY) float32, where those of `gamma` ended.
     """
 
     gamma: float = 3.0

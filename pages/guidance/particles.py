@@ -32,6 +32,16 @@ def draw(page: chapter.Chapter) -> None:
         _clouds()
         text.prose(f"**{text.current().words(f'{ID}.gaussian')}**")
         _gaussian()
+        controls.presets(
+            ID,
+            {
+                "far": {WAY: "ode", FOURTH: 50.0},
+                "away": {WAY: "ode", FOURTH: -3.0},
+                "fresh": {WAY: "sde", FOURTH: 7.0},
+                "half": {GAMMA: 0.5},
+                "coarse": {GAMMA: 7.0, STEPS: 10},
+            },
+        )
         page.derivation("guidance.gaussian")
         page.code("core/diffusion/guided_gaussian.py", "ode_variance", "sde_variance", "tilted_variance", "walked")
 
@@ -64,16 +74,6 @@ def _clouds() -> None:
     out = int(a["out"][3])
     if out:
         text.prose(t.words(f"{ID}.out", out=out, count=COUNT, gamma=text.number(fourth)))
-    controls.presets(
-        ID,
-        {
-            "far": {WAY: "ode", FOURTH: 50.0},
-            "away": {WAY: "ode", FOURTH: -3.0},
-            "fresh": {WAY: "sde", FOURTH: 7.0},
-            "half": {GAMMA: 0.5},
-            "coarse": {GAMMA: 7.0, STEPS: 10},
-        },
-    )
 
 
 def _cloud(a, k: int, gamma: float, label: int, axis: list[Axis]) -> Panel:
@@ -99,7 +99,7 @@ def _cloud(a, k: int, gamma: float, label: int, axis: list[Axis]) -> Panel:
         x=axis[0],
         y=axis[1],
         layers=layers,
-        note=[f"p(y | x) {text.number(100 * share)}%" for share in a["inside"][k]],
+        note=[t.words(f"{ID}.note", share=text.number(100 * share)) for share in a["inside"][k].tolist()],
         equal=True,
     )
 
@@ -112,7 +112,8 @@ def _table(a, gammas: tuple[float, ...], label: int) -> None:
     def row(name: str, values, exact, form) -> str:
         beside = [f" ({t.words(f'{ID}.exactly', value=form(v))})" for v in exact] + [""] * len(gammas)
         cells = [form(v) + more for v, more in zip(values, beside, strict=False)]
-        return f"| {t.words(f'{ID}.row.{name}')} | {' | '.join(cells)} |"
+        named = t.words(f"{ID}.row.{name}").replace("|", "\\|")  # no column ends there
+        return f"| {named} | {' | '.join(cells)} |"
 
     def percent(v) -> str:
         return f"{100 * float(v):.1f}%"

@@ -30,7 +30,16 @@ _log = logging.getLogger(__name__)
 FOLDER = Path(__file__).resolve().parent.parent / "models" / "first_paint"
 DIGITS = tuple(range(10))
 KINDS = ("sampling", "road", "sketches", "training", "quality", "scenes")
-SKETCHED = ("normal", "likelihood", "multivariate_normal", "gaussian_mixture", "em", "neural_network", "vae")
+SKETCHED = (
+    "normal",
+    "likelihood",
+    "multivariate_normal",
+    "gaussian_mixture",
+    "em",
+    "neural_network",
+    "vae",
+    "diffusion_theory",
+)
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
 
@@ -200,7 +209,7 @@ def keep_road(config: SamplingConfig) -> Path:
 
 
 def keep_sketch(step: str) -> Path:
-    """Draws the small picture of one of the steps 1 to 7 on the road, and keeps it under the step's id."""
+    """Draws the small picture of one of the steps 1 to 8 on the road, and keeps it under the step's id."""
     from core import road
 
     if step == "vae":

@@ -12,6 +12,10 @@ import torch
 from torch import Tensor
 
 from core import data, limit, normal, vae
+from core.diffusion.exact import MixtureDenoiser
+from core.diffusion.mixtures import named
+from core.diffusion.samplers import ddim
+from core.diffusion.schedule import NoiseSchedule
 from core.em import expectation_maximization
 from core.em_starts import book_start
 from core.gaussian_mixture import GaussianMixture
@@ -33,6 +37,7 @@ def sketches() -> dict[str, Callable[[], Sketch]]:
         "gaussian_mixture": draws_gather,
         "em": half_steps,
         "neural_network": walks_descend,
+        "diffusion_theory": noise_returns,
     }
 
 
@@ -149,6 +154,28 @@ def walks_descend() -> Sketch:
         sketch[f"lines_{name}"] = _stack(frames)[:, None]
         sketch[f"points_{name}"] = walk[::3][:, None]
     return sketch
+
+
+def noise_returns() -> Sketch:
+    """Step 8: noise walks back into three blobs along the probability-flow ODE, by their exact score."""
+    mixture = named("three", 2)
+    denoiser = MixtureDenoiser(mixture, NoiseSchedule.cosine(1000))
+    start = torch.randn(180, 2, generator=_generator(), dtype=torch.float64, device="cpu")
+    box = Box((-4.6, 4.6), (-2.9, 2.9))
+    walk = np.stack([box.place(state.x) for state in ddim(denoiser, denoiser.schedule, start, steps=2 * FRAMES)][::2])
+    trails = []
+    for f in range(len(walk)):
+        shown = walk[:, :14].transpose(1, 0, 2).copy()  # (L, F, 2)
+        shown[:, f + 1 :] = np.nan
+        trails.append(shown)
+    ellipses = _stack(
+        [box.place(_ellipse(m, c, r)) for m, c in zip(mixture.means, mixture.covs, strict=True) for r in (1.0, 2.0)]
+    )
+    return {
+        "lines_data": np.repeat(ellipses[None], len(walk), axis=0),
+        "lines_score": _stack(trails),
+        "points_score": walk,
+    }
 
 
 ROLES = ("model", "score", "condition")

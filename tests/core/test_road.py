@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import first_paint, normal, road
+from core import first_paint, normal, road, shapes
 from core.store import ModelNotFound
 
 
@@ -52,6 +52,17 @@ def test_each_point_of_step_5_has_one_colour_in_every_frame():
     sketch = road.half_steps()
     there = sum(np.isfinite(sketch[f"points_{name}"][:, :, 0]).sum(axis=1) for name in ("model", "score", "noise"))
     assert (there == 272).all() and len(there) == 19
+
+
+def test_the_noise_of_step_8_returns_to_the_blobs():
+    walk = road.noise_returns()["points_score"].astype(float) * [9.2, 5.8] - [4.6, 2.9]  # (F, N, 2), out of the box
+    weights, means, covs = (value.numpy() for value in shapes.blobs_mixture())
+    away = walk[:, :, None] - means  # (F, N, K, 2)
+    distance = np.sqrt(np.einsum("fnki,kij,fnkj->fnk", away, np.linalg.inv(covs), away))
+    home = distance.argmin(axis=2)
+    assert (distance.min(axis=2)[-1] < 3.5).all() and (distance.min(axis=2)[0] < 3.5).mean() < 0.8
+    np.testing.assert_allclose(np.bincount(home[-1]) / walk.shape[1], weights, atol=0.1)
+    assert walk[0].std() == pytest.approx(1, abs=0.1)
 
 
 def test_the_plane_of_step_7_spreads_out_from_one_image():

@@ -161,7 +161,7 @@ def noise_returns() -> Sketch:
     mixture = named("three", 2)
     denoiser = MixtureDenoiser(mixture, NoiseSchedule.cosine(1000))
     start = torch.randn(180, 2, generator=_generator(), dtype=torch.float64, device="cpu")
-    box = Box((-4.6, 4.6), (-2.9, 2.9))
+    box = Box((-3.9, 3.9), (-2.4, 2.4))
     walk = np.stack([box.place(state.x) for state in ddim(denoiser, denoiser.schedule, start, steps=2 * FRAMES)][::2])
     trails = []
     for f in range(len(walk)):

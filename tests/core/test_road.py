@@ -55,7 +55,7 @@ def test_each_point_of_step_5_has_one_colour_in_every_frame():
 
 
 def test_the_noise_of_step_8_returns_to_the_blobs():
-    walk = road.noise_returns()["points_score"].astype(float) * [9.2, 5.8] - [4.6, 2.9]  # (F, N, 2), out of the box
+    walk = road.noise_returns()["points_score"].astype(float) * [7.8, 4.8] - [3.9, 2.4]  # (F, N, 2), out of the box
     weights, means, covs = (value.numpy() for value in shapes.blobs_mixture())
     away = walk[:, :, None] - means  # (F, N, K, 2)
     distance = np.sqrt(np.einsum("fnki,kij,fnkj->fnk", away, np.linalg.inv(covs), away))

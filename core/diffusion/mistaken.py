@@ -44,6 +44,11 @@ class MistakenConfig(Config):
         network = IMAGE_NETWORK if images else POINT_NETWORK
         return cls(twin, DiffusionConfig(dataset, TrainingConfig(steps, **{**size, **training}), network))
 
+    @classmethod
+    def from_record(cls, record: dict) -> "MistakenConfig":
+        """The config that `describe` wrote. Raises one of BAD_RECORD where it wrote no such thing."""
+        return cls(record["twin"], DiffusionConfig.from_record(record))
+
     @property
     def training(self) -> TrainingConfig:
         return self.run.training

@@ -66,7 +66,7 @@ def _controls() -> tuple[str, MistakeRun]:
             mode = str(controls.select(MODE))
         bug = "range"
         if mode == "compare":
-            with st.container(width=280):
+            with st.container(width=235):
                 bug = str(controls.select(BUG, look="select"))
         elif mode == "guess":
             with st.container(width=140):
@@ -215,8 +215,9 @@ def _lines(mistake: str) -> None:
             differing[0] |= set(bodies[0][a:b])
             differing[1] |= set(bodies[1][c:d])
     named = ("range", "book") if mistake == "range" else ("right", "wrong")
-    for column, which, source, lines in zip(st.columns(2, gap="small"), named, sources, differing, strict=True):
-        with column:
+    row = st.container(horizontal=True, gap="small", key=f"{ID}.lines")  # side by side where there is room for both
+    for which, source, lines in zip(named, sources, differing, strict=True):
+        with row.container(width=500):
             st.markdown(f"**{t.words(f'{ID}.line.{which}')}**")
             marked = [line for line in lines if line and not line.startswith(('"""', "def "))]
             code.show(source, tuple(marked))

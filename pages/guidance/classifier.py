@@ -79,7 +79,7 @@ def _pair(model: str, known: dict[str, dict], WHICH: links.Setting) -> None:
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _digits(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
     controls.presets(ID, {"plain": {GAMMA: 1.0}, "strong": {GAMMA: 10.0}, "far": {GAMMA: 50.0}, "none": {GAMMA: 0.0}})
     _costs(model, record)
 

@@ -76,7 +76,7 @@ def _digits(model: str) -> None:
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _sheets(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
 
 
 def _sheets(found: working.Answer) -> None:

@@ -202,7 +202,7 @@ def _at(a) -> Panel:
     t = text.current()
     stds = np.sqrt(a["own_closed"])
     wide = 3.5 * float(np.nanmax(stds[1:]))
-    edges = np.linspace(-wide, wide, 49)
+    edges = np.linspace(-wide, wide, 36)
     cell = edges[1] - edges[0]
     bars = [np.histogram(x, edges)[0] / (len(x) * cell) for x in a["particles"].astype(float)]
     top = 1.15 * min(max(float(b.max()) for b in bars), 4 * 0.4 / float(stds[1]))

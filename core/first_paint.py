@@ -39,6 +39,7 @@ SKETCHED = (
     "neural_network",
     "vae",
     "diffusion_theory",
+    "guidance",
 )
 TRAINING_STEPS = 703  # 45,000 images: about a minute on two quiet cores
 
@@ -209,7 +210,7 @@ def keep_road(config: SamplingConfig) -> Path:
 
 
 def keep_sketch(step: str) -> Path:
-    """Draws the small picture of one of the steps 1 to 8 on the road, and keeps it under the step's id."""
+    """Draws the small picture of one of the steps 1 to 8, or of step 10, on the road, and keeps it under the step's id."""
     from core import road
 
     if step == "vae":

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core import data, limit, normal, vae
 from core.diffusion.exact import MixtureDenoiser
+from core.diffusion.guidance import classifier_free
 from core.diffusion.mixtures import named
 from core.diffusion.samplers import ddim
 from core.diffusion.schedule import NoiseSchedule
@@ -25,6 +26,7 @@ from core.optimizers import SURFACES, Adam, Momentum, descend
 from core.sources import Exponential
 
 FRAMES = 24
+LED_TO = 0  # the blob of step 10 that is asked for
 Sketch = dict[str, np.ndarray]
 
 
@@ -38,6 +40,7 @@ def sketches() -> dict[str, Callable[[], Sketch]]:
         "em": half_steps,
         "neural_network": walks_descend,
         "diffusion_theory": noise_returns,
+        "guidance": noise_is_led,
     }
 
 
@@ -176,6 +179,25 @@ def noise_returns() -> Sketch:
         "lines_score": _stack(trails),
         "points_score": walk,
     }
+
+
+def noise_is_led() -> Sketch:
+    """Step 10: the same noise as in step 8, as it walks by itself and as guidance by γ = 3 leads it into one blob."""
+    mixture = named("three", 2)
+    denoiser = MixtureDenoiser(mixture, NoiseSchedule.cosine(1000))
+    start = torch.randn(180, 2, generator=_generator(), dtype=torch.float64, device="cpu")
+    label = torch.full((len(start),), LED_TO, device="cpu")
+    box = Box((-3.9, 3.9), (-2.4, 2.4))
+    walks = {}
+    for name, scale in (("points_noise", 0.0), ("points_condition", 3.0)):
+        states = ddim(classifier_free(denoiser, scale), denoiser.schedule, start, steps=2 * FRAMES, label=label)
+        walks[name] = np.stack([box.place(state.x) for state in states][::2])
+    ellipses = {}
+    for k, (mean, cov) in enumerate(zip(mixture.means, mixture.covs, strict=True)):
+        lines = ellipses.setdefault("lines_condition" if k == LED_TO else "lines_data", [])
+        lines += [box.place(_ellipse(mean, cov, radius)) for radius in (1.0, 2.0)]
+    frames = len(walks["points_noise"])
+    return walks | {name: np.repeat(_stack(lines)[None], frames, axis=0) for name, lines in ellipses.items()}
 
 
 ROLES = ("model", "score", "condition")

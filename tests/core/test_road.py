@@ -65,6 +65,19 @@ def test_the_noise_of_step_8_returns_to_the_blobs():
     assert walk[0].std() == pytest.approx(1, abs=0.1)
 
 
+def test_the_noise_of_step_10_is_led_into_one_blob_and_by_itself_into_all():
+    sketch = road.noise_is_led()
+    weights, means, covs = (value.numpy() for value in shapes.blobs_mixture())
+    homes = {}
+    for name in ("points_noise", "points_condition"):
+        end = sketch[name][-1].astype(float) * [7.8, 4.8] - [3.9, 2.4]  # (N, 2), out of the box
+        away = end[:, None] - means
+        homes[name] = np.einsum("nki,kij,nkj->nk", away, np.linalg.inv(covs), away).argmin(axis=1)
+    np.testing.assert_array_equal(sketch["points_noise"][0], sketch["points_condition"][0])
+    np.testing.assert_allclose(np.bincount(homes["points_noise"]) / 180, weights, atol=0.1)
+    assert (homes["points_condition"] == road.LED_TO).all()
+
+
 def test_the_plane_of_step_7_spreads_out_from_one_image():
     try:
         frames = road.decoded_plane()

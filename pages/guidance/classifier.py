@@ -26,6 +26,7 @@ LEVEL = links.whole(f"{ID}.level", 60, low=1, high=200)
 EXAMPLES = {"short": 10_000, "medium": 30_000, "long": 120_000}
 BATCH = 128
 CHANCE = 0.1  # of ten digits
+WIDTH = 800  # pixels of two square panels
 
 
 @st.fragment
@@ -241,7 +242,8 @@ def _same_arrow() -> None:
         )
         for name, role in (("gradient", "score"), ("difference", "condition"))
     ]
-    plane(panels, key=f"{ID}.plane", height=290)
+    with st.container(width=WIDTH):
+        plane(panels, key=f"{ID}.plane", height=290)
     longest = float(np.linalg.norm(a["difference"], axis=1).max())
     numbers = {"gap": text.number(float(a["gap"]), 2), "longest": text.number(longest), "points": len(a["at"])}
     text.prose(t.words(f"{ID}.same", gamma=text.number(gamma), **numbers))

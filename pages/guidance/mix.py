@@ -21,6 +21,7 @@ WEIGHTS = {"low": -5.0, "high": 20.0, "step": 0.25}
 FIRST_WEIGHT = links.real(f"{ID}.first_weight", 1.5, **WEIGHTS)
 SECOND_WEIGHT = links.real(f"{ID}.second_weight", 1.5, **WEIGHTS)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
+WIDTH = 800  # pixels of two square panels
 CLASSES = ("left", "right", "top")
 PULLS = tuple(
     links.real(f"{ID}.{name}", weight, low=-5.0, high=10.0, step=0.25)
@@ -146,29 +147,30 @@ def _points() -> None:
     axes = {"x": Axis("x₁", -WINDOW, WINDOW), "y": Axis("x₂", -WINDOW, WINDOW)}
     exact = Ellipses(name="exact", role="exact", means=a["means"], covs=a["covs"], radii=(1.0,), fill=False,
                      label=t.words(f"{ID}.classes"))  # fmt: skip
-    plane(
-        [
-            Panel(
-                name="cloud",
-                title=t.words(f"{ID}.panel.cloud"),
-                layers=[exact, Cloud(name="cloud", role="model", at=a["at"].astype(np.float32), size=2.0)],
-                equal=True,
-                **axes,
-            ),
-            Panel(
-                name="push",
-                title=t.words(f"{ID}.panel.push"),
-                layers=[exact, Arrows(name="push", role="condition", at=a["places"], by=a["push"])],
-                equal=True,
-                **axes,
-            ),
-        ],
-        key=f"{ID}.plane",
-        frames=[t.label("player.clock", t=level, T=int(a["t"][0])) for level in a["t"].tolist()],
-        scene=str(weights),
-        height=290,
-        glide=True,
-    )
+    with st.container(width=WIDTH):
+        plane(
+            [
+                Panel(
+                    name="cloud",
+                    title=t.words(f"{ID}.panel.cloud"),
+                    layers=[exact, Cloud(name="cloud", role="model", at=a["at"].astype(np.float32), size=2.0)],
+                    equal=True,
+                    **axes,
+                ),
+                Panel(
+                    name="push",
+                    title=t.words(f"{ID}.panel.push"),
+                    layers=[exact, Arrows(name="push", role="condition", at=a["places"], by=a["push"])],
+                    equal=True,
+                    **axes,
+                ),
+            ],
+            key=f"{ID}.plane",
+            frames=[t.label("player.clock", t=level, T=int(a["t"][0])) for level in a["t"].tolist()],
+            scene=str(weights),
+            height=290,
+            glide=True,
+        )
     shares = {name: int(most) for name, most in zip(CLASSES, a["most"], strict=True)}
     text.prose(t.words(f"{ID}.points", count=COUNT, **shares))
     if sum(weight > 0 for weight in weights) > 1 and min(weights) >= 0:

@@ -1,9 +1,11 @@
-"""The whole road: ten steps, the question that each leaves to the next, and a live picture of those with a page."""
+"""The whole road: ten steps and their questions, the same data by every step that generates, and where symbols come
+from."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from pages.overview import ladder, trace
 from ui import catalogue, chapter, first_paint, road
 
 
@@ -19,4 +21,6 @@ def _pictures() -> dict[str, road.Picture]:
 page = chapter.begin("overview")
 with st.container(key="experiment-overview.map"):
     road.map_of(_pictures())
+ladder.draw(page)
+trace.draw(page)
 page.end()

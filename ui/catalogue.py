@@ -72,7 +72,7 @@ def _page(page_id: str, number: int, open_ones: str, folded: str = "") -> Page:
 
 
 PAGES: tuple[Page, ...] = (
-    _page("overview", 0, "map"),
+    _page("overview", 0, "map ladder", "trace"),
     _page("normal", 1, "parameters interval clt", "moments"),
     _page("likelihood", 2, "fit surface heights", "estimators misfit"),
     _page("multivariate_normal", 3, "shape slices fit", "sampling matrix pixels"),

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-WIDTH, ROW = 300, 64  # of the axis, in the units of its drawing
+EDGE = 0.06  # of the axis' width, kept free at either end
 CLOUD = 192  # pixels across the square that points are drawn in
-REACH = 2.8  # the square shows points within this distance of the middle, both ways
+REACH = 2.4  # the square shows points within this distance of the middle, both ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,24 +35,27 @@ class Row:
     role: str = "model"
 
 
-def show(rows: Sequence[Row], *, floor: Sequence[float], key: str, axis: str, floor_name: str) -> None:
-    """Draw the rungs. floor: distances of real data to real data, drawn as a band; axis: its name and unit."""
-    scale = _Scale([d for row in rows for d in row.distances] + list(floor))
+def show(
+    rows: Sequence[Row], *, floor: Sequence[float], key: str, axis: str, floor_name: str, log: bool = True
+) -> None:
+    """Draw the rungs. floor: distances of real data to real data, drawn as a band; axis: its name and unit.
+
+    log: a logarithmic axis, for distances that are all above 0; else an even one, which shows what lies below 0 too.
+    """
+    scale = (_Powers if log else _Even)([d for row in rows for d in row.distances] + list(floor))
     band = (min(floor), max(floor)) if floor else None
     lines = "".join(_line(row, scale, band) for row in rows)
-    ticks = "".join(
-        f'<text x="{scale(v):.1f}" y="14" text-anchor="middle">{html.escape(_written(v))}</text>' for v in scale.ticks
-    )
+    ticks = "".join(_at(scale(v), "tick", html.escape(_written(v))) for v in scale.ticks)
     foot = (
-        f'<div class="rung foot"><div></div><div></div><div><svg viewBox="0 0 {WIDTH} 18" role="presentation">{ticks}'
-        f"</svg><small>{html.escape(axis)} · <i></i>{html.escape(floor_name)}</small></div></div>"
+        f'<div class="rung foot"><div></div><div></div><div><div class="axis ticks">{ticks}</div>'
+        f"<small>{html.escape(axis)} · <i></i>{html.escape(floor_name)}</small></div></div>"
     )
     with st.container(key=key):
         st.html(f'<div class="ladder">{lines}{foot}</div>')
 
 
-class _Scale:
-    """A logarithmic axis; what is 0 or less stands at its low end."""
+class _Powers:
+    """A logarithmic axis."""
 
     def __init__(self, values: Sequence[float]):
         above = [v for v in values if v > 0] or [1.0]
@@ -61,11 +64,33 @@ class _Scale:
         self.ticks = [10.0**k for k in range(self.low, self.high + 1)]
 
     def __call__(self, value: float) -> float:
-        place = (math.log10(value) if value > 0 else self.low) - self.low
-        return 14 + (WIDTH - 28) * min(max(place / (self.high - self.low), 0), 1)
+        return _placed((math.log10(value) - self.low) / (self.high - self.low)) if value > 0 else _placed(0)
 
 
-def _line(row: Row, scale: _Scale, band: tuple[float, float] | None) -> str:
+class _Even:
+    """An axis whose units are all of one length, 0 among them."""
+
+    def __init__(self, values: Sequence[float]):
+        low, high = min(0.0, *values), max(0.0, *values)
+        span = high - low or 1.0
+        step = 10.0 ** math.floor(math.log10(span))
+        step *= next(m for m in (0.2, 0.5, 1, 2) if span / (step * m) <= 5.001)
+        self.low, self.high = math.floor(low / step), math.ceil(high / step)
+        self.step, self.ticks = step, [k * step for k in range(self.low, self.high + 1)]
+
+    def __call__(self, value: float) -> float:
+        return _placed((value / self.step - self.low) / (self.high - self.low))
+
+
+def _placed(share: float) -> float:
+    return EDGE + (1 - 2 * EDGE) * min(max(share, 0), 1)
+
+
+def _at(place: float, kind: str, inside: str = "", look: str = "") -> str:
+    return f'<span class="{kind}" style="left:{100 * place:.2f}%;{look}">{inside}</span>'
+
+
+def _line(row: Row, scale: _Powers | _Even, band: tuple[float, float] | None) -> str:
     title = html.escape(row.title)
     name = f'<a href="{html.escape(row.href)}" target="_self">{title}</a>' if row.href else title
     facts = "".join(f"<small>{html.escape(fact)}</small>" for fact in row.facts)
@@ -75,23 +100,17 @@ def _line(row: Row, scale: _Scale, band: tuple[float, float] | None) -> str:
     return f'<div class="rung"><div><b>{name}</b>{facts}</div>{picture}<div>{_axis(row, scale, band)}</div></div>'
 
 
-def _axis(row: Row, scale: _Scale, band: tuple[float, float] | None) -> str:
-    """Dots on the common axis, the mean as a number beside them, real against real as a band."""
-    drawn = "".join(
-        f'<line x1="{scale(v):.1f}" x2="{scale(v):.1f}" y1="0" y2="{ROW}" class="grid"/>' for v in scale.ticks
-    )
+def _axis(row: Row, scale: _Powers | _Even, band: tuple[float, float] | None) -> str:
+    """Dots on the common axis, the mean as a number above them, real against real as a band."""
+    drawn = "".join(_at(scale(v), "grid") for v in scale.ticks)
     if band:
         left, right = scale(band[0]), scale(band[1])
-        drawn += f'<rect x="{left - 1:.1f}" y="0" width="{right - left + 2:.1f}" height="{ROW}" class="floor"/>'
-    for distance in row.distances:
-        drawn += f'<circle cx="{scale(distance):.1f}" cy="{ROW / 2 + 8}" r="5" style="fill:var(--{row.role})"/>'
-    said = ""
+        drawn += _at(left, "floor", look=f"width:{100 * (right - left):.2f}%")
+    drawn += "".join(_at(scale(d), "dot", look=f"background:var(--{row.role})") for d in row.distances)
     if row.distances:
         mean = sum(row.distances) / len(row.distances)
-        place = min(max(scale(mean), 26), WIDTH - 26)
-        said = _written(mean)
-        drawn += f'<text x="{place:.1f}" y="{ROW / 2 - 8}" text-anchor="middle">{html.escape(said)}</text>'
-    return f'<svg viewBox="0 0 {WIDTH} {ROW}" role="img" aria-label="{html.escape(said)}">{drawn}</svg>'
+        drawn += _at(scale(mean), "mean", html.escape(_written(mean)))
+    return f'<div class="axis">{drawn}</div>'
 
 
 def _written(value: float) -> str:

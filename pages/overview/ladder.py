@@ -89,6 +89,7 @@ def _picture(state: LadderState, dataset: str) -> None:
         key=f"{ID}.rows",
         axis=t.words(f"{ID}.axis.{'frechet' if pictures or second else 'energy'}"),
         floor_name=t.words(f"{ID}.floor"),
+        log=pictures,  # an unbiased energy distance may lie below 0
     )
     _sentences(shown, floors, second, pictures)
 
@@ -119,9 +120,9 @@ def _sentences(rungs: list[Climbed], floors: tuple[float, ...], second: bool, pi
     if not means:
         return
     best, nearest = min(means, key=lambda pair: pair[1])
-    floor = sum(floors) / len(floors)
-    names = {"best": _name(best), "distance": text.number(nearest, 2), "floor": text.number(floor, 2)}
-    text.prose(t.words(f"{ID}.caption", **names))
+    names = {"best": _name(best), "distance": text.number(nearest, 2)}
+    low, high = (text.number(f(floors), 2) for f in (min, max))
+    text.prose(t.words(f"{ID}.caption", **names, low=low, high=high))
     worse = [
         (before, after)
         for (before, a), (after, b) in zip(means, means[1:], strict=False)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui import catalogue, component, first_paint, road, text
+from core import ladder
+from pages.overview import trace
+from tests.pages.apptest import message, said, visitor
+from ui import catalogue, component, first_paint, formula, road, text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,3 +105,73 @@ def test_every_step_with_a_page_has_a_picture():
 def test_a_picture_that_is_none_is_refused():
     with pytest.raises(ValueError, match="picture"):
         road.Picture(frames(), (1, 2))
+
+
+# ---- the ladder and the trace ---------------------------------------------------------------------------------------
+
+
+def climbed(dataset: str) -> ladder.LadderState:
+    """A climb made up of plain numbers: two rungs, the second farther away than the first."""
+    samples = np.zeros((20, 28, 28), np.uint8) if dataset in ladder.IMAGES else np.zeros((50, 2), np.float32)
+    frechet = () if dataset in ladder.IMAGES else (0.5, 0.6)
+    rungs = (
+        ladder.Climbed("multivariate_normal", "", 1234, 0.2, "", 0.5, (2.0, 2.2), frechet, samples),
+        ladder.Climbed("diffusion_model", "", 5678, 130.0, "a box", 1.5, (8.0, 8.4), frechet, samples),
+    )
+    return ladder.LadderState(rungs, (0.4, 0.6), frechet and (0.1, 0.2), samples, 1, 1, "a box")
+
+
+@pytest.mark.parametrize("language", text.languages())
+@pytest.mark.parametrize("dataset", ["mnist", "dinosaur"])
+def test_the_ladder_says_what_was_measured_and_where_it_rises(language, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(ladder, "FOLDER", tmp_path)
+    monkeypatch.setattr(ladder.kept, "__defaults__", (tmp_path,))
+    config, t = ladder.LadderConfig(dataset), text.Words(language)
+    ladder.keep(climbed(dataset), config, tmp_path)
+    at = visitor("overview")({"overview.ladder.data": dataset}, language=language)
+    rows = next(h for h in at.get("html") if 'class="ladder"' in h.proto.body).proto.body
+    assert "1,234" in rows and "5,678" in rows and ">2.1<" in rows and ">8.2<" in rows and "<svg" not in rows
+    names = {k: t.words(f"overview.ladder.step.{k}") for k in ("multivariate_normal", "diffusion_model")}
+    body = said(at)
+    best = t.words("overview.ladder.caption", best=names["multivariate_normal"], distance="2.1", low="0.4", high="0.6")
+    rises = t.words("overview.ladder.rises", before=names["multivariate_normal"], after=names["diffusion_model"])
+    assert best.replace("\u00a0", " ") in body and rises in body
+    assert (t.words("overview.ladder.no_label") in body) == (dataset == "dinosaur")
+
+
+def test_another_seed_climbs_live_and_a_second_ruler_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(ladder.kept, "__defaults__", (tmp_path,))
+    ladder.keep(climbed("moons"), ladder.LadderConfig("moons"), tmp_path)
+    at = visitor("overview")({"overview.ladder.data": "moons", "overview.ladder.ruler": "frechet"})
+    rows = next(h for h in at.get("html") if 'class="ladder"' in h.proto.body).proto.body
+    assert ">0.55<" in rows and "Fréchet distance" in rows
+    at = visitor("overview")({"overview.ladder.data": "moons", "overview.ladder.seed": 5})
+    assert at.button(key="overview.ladder.start") and not any('class="ladder"' in h.proto.body for h in at.get("html"))
+
+
+@pytest.mark.parametrize("language", text.languages())
+@pytest.mark.parametrize("name", trace.TERMS)
+def test_every_symbol_names_the_steps_that_build_it(language, name):
+    t = text.Words(language)
+    for term, experiments in trace.TERMS[name].items():
+        at = visitor("overview")(
+            {
+                "overview.trace.guided_term": "label",
+                "overview.trace.formula": name,
+                f"overview.trace.{name}_term": term,
+            },
+            language=language,
+        )
+        header, _ = message(at, f"overview.trace.{name}")
+        assert header["chosen"] == term and set(header["terms"]) == set(trace.TERMS[name])
+        linked = [link.proto.label for link in at.get("page_link")]
+        for experiment in experiments:
+            page = catalogue.page(experiment.partition(".")[0])
+            assert f"{page.number} · {t.words(f'{experiment}.title')}" in linked
+            assert catalogue.experiment(experiment)
+            assert t.words(f"overview.trace.{term}.{experiment}") in said(at)
+
+
+def test_a_formula_whose_term_has_no_name_is_refused():
+    with pytest.raises(ValueError, match="without a name: noise"):
+        formula.encode([formula.Cell("ε", "noise")], {}, "", "noise")

@@ -148,6 +148,7 @@ def _show(walks: Walks, a: Mapping[str, np.ndarray], panels: list[Panel]) -> Non
         frames=_moments(a),
         start=-1,
         height=330,
+        glide=True,
         invite=text.current().words(f"{ID}.invite"),
         scene=walks.key,
     )

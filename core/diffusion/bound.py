@@ -112,8 +112,8 @@ def squared_errors(
         noise = torch.randn(clean.shape, generator=generator, dtype=x0.dtype, device=generator.device).to(x0.device)
         x_t = add_noise(schedule, clean, t, noise)
         wanted = noise if against is None else against(x_t, t)
-        squared = (wanted - denoiser(x_t, t)).flatten(1).double().square().sum(dim=1)  # (m n,)
-        errors.append(squared.reshape(len(chunk), n).cpu())
+        apart = (wanted - denoiser(x_t, t)).flatten(1).to("cpu", torch.float64)  # (m n, D)
+        errors.append(apart.square().sum(dim=1).reshape(len(chunk), n))
     return torch.cat(errors)
 
 
@@ -135,7 +135,7 @@ def bound(
     steps = (
         bound_weights(schedule, variance)[1:] @ errors + bound_constants(schedule, x0[0].numel(), variance)[1:].sum()
     )
-    return -(kl_to_noise(schedule, x0)[-1].cpu() + steps)
+    return -(kl_to_noise(schedule, x0)[-1] + steps)
 
 
 def _before(values: Tensor) -> Tensor:

@@ -43,14 +43,13 @@ def step_by_step(schedule: NoiseSchedule, x0: Tensor, *, generator: torch.Genera
 
 
 def kl_to_noise(schedule: NoiseSchedule, x0: Tensor) -> Tensor:
-    """KL(q(x_t | x_0) ‖ N(0, I)) in nats for every level and element, (T+1, N), float64; infinite at t = 0.
+    """KL(q(x_t | x_0) ‖ N(0, I)) in nats for every level and element, (T+1, N), float64 on the CPU; infinite at t = 0.
 
     q(x_t | x_0) = N(√ᾱ_t x_0, (1−ᾱ_t) I) has D independent coordinates, so that the KL of two normals gives
     ½ [ᾱ_t |x_0|² − D ᾱ_t − D log(1−ᾱ_t)]. At T it is the bound's term L_T: Ho et al. 2020, equation 5. x0: (N, …).
     """
-    alpha_bar = schedule.alpha_bar.to(x0.device)[:, None]  # (T+1, 1)
-    size = x0[0].numel()  # D
-    squared = x0.flatten(1).double().square().sum(dim=1)  # |x_0|²: (N,)
+    alpha_bar, size = schedule.alpha_bar[:, None], x0[0].numel()  # (T+1, 1), D
+    squared = x0.flatten(1).to("cpu", torch.float64).square().sum(dim=1)  # |x_0|²: (N,)
     # log1p keeps the digits: for small ᾱ the two last terms are −ᾱ²/2 together
     return 0.5 * (alpha_bar * squared - size * (alpha_bar + torch.log1p(-alpha_bar)))
 

@@ -34,6 +34,3 @@ class StepBack(Scene):
             "of_x": back.of_x.numpy(),
             "variance": back.variance.numpy(),
         }
-
-
-FIRST = (StepBack(),)

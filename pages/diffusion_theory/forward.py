@@ -62,12 +62,13 @@ def _controls() -> tuple[Levels, int]:
 
 
 def _heights() -> tuple[float, ...]:
-    """What was painted at the knots; the straight line where nothing was."""
+    """What was painted, at the knots: the straight line where nothing was, and lines between fewer or other places."""
     painted = links.value(OWN) or KNOTS
-    if len(painted) == len(KNOTS):
-        return tuple(float(y) for _, y in painted)
-    x, y = np.array(sorted(painted)).T
-    return tuple(float(v) for v in np.interp([k for k, _ in KNOTS], x, y))
+    if len(painted) != len(KNOTS):
+        x, y = np.array(sorted(((0.0, 1.0), *painted))).T
+        painted = tuple((k, float(np.interp(k, x, y))) for k, _ in KNOTS)
+    links.put(OWN, painted)
+    return tuple(float(y) for _, y in painted)
 
 
 def _start(wanted: Levels, shown: np.ndarray) -> tuple[int, int]:
@@ -93,8 +94,6 @@ def _picture(wanted: Levels, levels, ways) -> int:
     dot = Dot(name="place", x="x", y="y", label=t.words(f"{ID}.place"), role="condition")
     handles = []
     if wanted.schedule == "own":
-        if not links.value(OWN):
-            links.put(OWN, KNOTS)
         handles = [Painter(name="painting", points="painting", label=t.words(f"{ID}.painting"), role="condition")]
     share = Axis(t.words(f"{ID}.axis.share"), 0, 1)
     moment = Rule(name="moment", x=[float(k / wanted.T) for k in shown], role="exact")
@@ -182,7 +181,8 @@ def _sentences(wanted: Levels, levels, now: int) -> None:
         )  # fmt: skip
     end = float(levels["kl"][-1])
     verdict = "noise" if end < 0.1 else "nearly" if end < 10 else "far"
-    text.prose(f"{said} {t.words(f'{ID}.end.{verdict}', kl=text.number(end), T=wanted.T)}")
+    text.prose(said)
+    text.prose(t.words(f"{ID}.end.{verdict}", kl=text.number(end), T=wanted.T))
     if kind(wanted.subject) != "points":
         text.prose(t.words(f"{ID}.cut"), small=True)
 

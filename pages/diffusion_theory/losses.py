@@ -136,7 +136,8 @@ def _bound(a, variance: str) -> None:
         "gap": _fixed(truth - total),
         "gap_error": _fixed(gap_error),
     }
-    text.prose(t.words(f"{ID}.caption", **said) + " " + t.words(f"{ID}.because.{variance}"))
+    text.prose(t.words(f"{ID}.caption", **said))
+    text.prose(t.words(f"{ID}.because.{variance}"))
     if np.isfinite(a["own"]).all():
         own = float((weight * a["own"]).sum())
         own_error = float(np.sqrt(np.square(weight * a["own_se"]).sum()))

@@ -129,7 +129,8 @@ def _sentences(a, now: int) -> None:
     }
     step, jump = float(a["alpha"][now]) / beta, 1 / (1 - float(a["alpha_bar"][now - 1]))
     sums = {"step": text.number(step), "jump": text.number(jump), "sum": text.number(1 / variance)}
-    text.prose(t.words(f"{ID}.caption", **numbers) + " " + t.words(f"{ID}.precision", **sums, beta=text.number(beta)))
+    text.prose(t.words(f"{ID}.caption", **numbers))
+    text.prose(t.words(f"{ID}.precision", **sums, beta=text.number(beta)))
 
 
 def _b(value: float) -> str:

@@ -92,7 +92,9 @@ def numbers(pattern: str, at: AppTest) -> tuple[float, ...]:
 
 def fits(section: str, at: AppTest, language: str = "en") -> dict[str, str]:
     """What stands in the places of a section of the page's words, which is there as a paragraph of its own."""
-    found = re.search(rf"^{_pattern(section, language, '.+?')}$", said(at), re.DOTALL | re.MULTILINE)
+    pattern = _pattern(section, language, ".+?")
+    alone = (re.fullmatch(pattern, line) for line in said(at).splitlines())  # a line that begins alike is another
+    found = next(filter(None, alone), None) or re.search(rf"^{pattern}$", said(at), re.DOTALL | re.MULTILINE)
     assert found, f"the page does not say {section}:\n{said(at)}"
     return found.groupdict()
 
@@ -113,7 +115,8 @@ def _pattern(section: str, language: str, place: str) -> str:
     for name in text.placeholders(body):
         pattern = pattern.replace(re.escape("{{" + name + "}}"), f"(?P<{name}>{place})", 1)
         pattern = pattern.replace(re.escape("{{" + name + "}}"), f"(?P={name})")
-    return pattern
+    # a Korean particle after a number is one of the two that the section names
+    return re.sub(r"(은/는|이/가|을/를|과/와|으로/로)", lambda pair: f"(?:{pair[0].replace('/', '|')})", pattern)
 
 
 # ---- what it sends --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What guidance samples in the Gaussian case: closed forms, the exact recursion, particles, and all roads to one arrow."""
+"""What guidance samples in the Gaussian case: closed forms, recursion, particles; and all roads to one arrow."""
 
 import math
 
@@ -43,9 +43,7 @@ def test_the_closed_forms_solve_their_equations(gamma):
     start = 1e-7
     ode = solve_ivp(lambda a, x: x * (1 - k(a)) / (2 * a), (start, 1), [1.0], rtol=1e-9, atol=1e-12)
     assert ode.y[0, -1] ** 2 == pytest.approx(float(ode_variance(gamma)), rel=1e-4)
-    sde = solve_ivp(
-        lambda a, v: ((1 - 2 * k(a)) * v + 1) / a, (start, 1), [1.0], method="LSODA", rtol=1e-9, atol=1e-12
-    )
+    sde = solve_ivp(lambda a, v: ((1 - 2 * k(a)) * v + 1) / a, (start, 1), [1.0], method="LSODA", rtol=1e-9, atol=1e-12)
     assert sde.y[0, -1] == pytest.approx(float(sde_variance(gamma)), rel=1e-4)
     if gamma > -1:
 

@@ -42,7 +42,8 @@ def draw(page: chapter.Chapter) -> None:
                 scale = float(controls.select(GAMMA, look="select", names=lambda v: sheets.gamma(float(v))))
             with st.popover(t.label("control.more"), icon=":material/tune:"):
                 seed = controls.seed(SEED)
-        left, right = st.columns([52, 48], gap="medium")
+        with st.container(horizontal=True, gap="medium", key=f"{ID}.row"):  # one below the other where there is no room
+            left, right = st.container(width=530), st.container(width=460)
         with left:
             if digits:
                 _sheet(Asked(model, digits, scale, ROWS, int(seed)), model)
@@ -79,7 +80,7 @@ def _sheet(wanted: Asked, model: str) -> None:
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _grid(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
 
 
 def _grid(found: working.Answer) -> None:
@@ -142,7 +143,7 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
     values |= {"share": percent(shares[worst]), "other": int(np.argmax(others)), "times": int(others.max())}
     values |= {"count": f"{int(totals[worst]):,}"}
     text.prose(t.words(f"{ID}.measured" if others.max() > 0 else f"{ID}.perfect", **_only(values, others.max() > 0)))
-    text.prose(t.words("guidance.scale.recorded", command=COMMAND), small=True)
+    text.prose(t.words("guidance.recorded", command=COMMAND), small=True)
 
 
 def _only(values: dict, mistaken: bool) -> dict:

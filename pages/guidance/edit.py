@@ -12,7 +12,7 @@ from core.shipped import named
 from pages.guidance import sheets, working
 from pages.guidance.scale import percent
 from ui import chapter, controls, links, packing, player, sketchpad, text
-from ui.plane import Axis, Curve, Panel, Pictures, plane
+from ui.plane import Axis, Curve, Panel, Pictures, Words, plane
 
 ID = "guidance.edit"
 MODE = links.choice(f"{ID}.mode", "redraw", ("redraw", "fill"))
@@ -27,8 +27,7 @@ HOLE = links.strokes(f"{ID}.hole")
 SETTINGS = (MODE, LABEL, LEVEL, HALF, GAMMA, LOOKS, SEED, INK, HOLE)
 PAD = 208  # pixels: two of them fit a projector's 768
 HEIGHT = 300
-SEVEN = (((0.3, 0.25), (0.68, 0.25), (0.52, 0.5), (0.42, 0.8)),)
-HIDDEN = (((0.35, 0.62), (0.5, 0.7), (0.65, 0.62)), ((0.4, 0.78), (0.6, 0.78)))
+LOWER = tuple(((0.3, y), (0.7, y)) for y in (0.62, 0.74, 0.86))  # painted over: the lower bow of the three
 
 
 @st.fragment
@@ -41,7 +40,7 @@ def draw(page: chapter.Chapter) -> None:
             return
         mode = _controls()
         with st.container(horizontal=True, gap="medium", key=f"{ID}.row"):  # the pad goes above where there is no room
-            pads, picture = st.container(width=PAD + 10), st.container(width=830)
+            pads, picture = st.container(width=PAD + 10), st.container(width=800)
         with pads:
             strokes = _pad("pad", INK, t.words(f"{ID}.draw"))
             hole = _hole(strokes) if mode == "fill" and links.value(HALF) == "painted" else ()
@@ -85,7 +84,7 @@ def _presets() -> None:
             "little": {**redraw, LEVEL: 300},
             "much": {**redraw, LEVEL: 1000},
             "half": {**fill, HALF: "left", LABEL: "none"},
-            "painted": {**fill, HALF: "painted", LABEL: "none", HOLE: _packed(HIDDEN)},
+            "painted": {**fill, HALF: "painted", LABEL: "none", HOLE: _packed(LOWER), LOOKS: 5},
             "once": {**fill, HALF: "bottom", LABEL: "none", LOOKS: 1},
         },
     )
@@ -167,7 +166,7 @@ def _show(wanted: Redraw | Fill, before: Redraw) -> None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _player(found)
             (_redrawn if isinstance(found.scene, Redraw) else _filled)(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
 
 
 def _player(found: working.Answer) -> None:
@@ -199,6 +198,16 @@ def _player(found: working.Answer) -> None:
         height=HEIGHT,
         scene=found.scene.key,
     )
+
+
+def _ruled() -> list:
+    """Lines at 0, 50 and 100%, named at their left end."""
+    lines = [
+        Curve(name=f"line{p}", role="noise", x=np.array([0.0, 1060.0]), y=np.full(2, p / 100), faint=True)
+        for p in (0, 50, 100)
+    ]
+    words = [Words(name=f"percent{p}", role="noise", x=4.0, y=p / 100 + 0.03, text=f"{p}%") for p in (50, 100)]
+    return lines + words
 
 
 def _redrawn(found: working.Answer) -> None:
@@ -242,7 +251,7 @@ def _turning(wanted: Turning, before: Turning) -> None:
     if found is not None:
         with st.container(key=f"{ID}.turning" if found.fresh else f"{ID}.turning_stale"):
             _levels(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
 
 
 def _levels(found: working.Answer) -> None:
@@ -261,8 +270,12 @@ def _levels(found: working.Answer) -> None:
                 name="levels",
                 title=t.words(f"{ID}.turning", count=12),
                 x=Axis(t.words(f"{ID}.axis.t"), 0.0, 1060.0),
-                y=Axis(t.words(f"{ID}.axis.share"), 0.0, 1.66),
-                layers=[Pictures(name="levels", images=sheets.as_ink(a["pictures"]), boxes=boxes), *curves],
+                y=Axis("", -0.04, 1.66, shown=False),  # the pictures stand above 100%, where no share can be
+                layers=[
+                    Pictures(name="levels", images=sheets.as_ink(a["pictures"]), boxes=boxes),
+                    *_ruled(),
+                    *curves,
+                ],
             )
         ],
         key=f"{ID}.plane",

@@ -10,7 +10,7 @@ import streamlit as st
 from core import first_paint
 from core.diffusion import guidance_quality
 from core.diffusion.guidance_quality import LATENT_SCALES, SCALES
-from core.scenes.guidance_latent import ROWS, Side, operations
+from core.scenes.guidance_latent import EACH, Side, operations
 from core.shipped import named
 from pages.guidance import sheets, working
 from pages.guidance.scale import COMMAND, percent
@@ -23,6 +23,7 @@ STEPS = links.choice(f"{ID}.steps", 10, (3, 5, 10, 20, 50))
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
 SETTINGS = (GAMMA, STEPS, SEED)
 SIDES = ("pixels", "codes", "alone")
+COLUMNS = 5  # of a sheet
 
 
 @st.fragment
@@ -48,7 +49,7 @@ def draw(page: chapter.Chapter) -> None:
             with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
                 _sheets(found)
                 _costs(found)
-        working.waiting(wanted, shot)
+        working.waiting(wanted, shot, found)
         controls.presets(ID, {"few": {STEPS: 3}, "many": {STEPS: 50}, "pushed": {GAMMA: "10"}, "free": {GAMMA: "0"}})
         page.derivation("guidance.codes")
         page.code("core/diffusion/latent.py", "standard", "latent_loss", "LatentDiffusion.decode")
@@ -58,23 +59,23 @@ def draw(page: chapter.Chapter) -> None:
 def _sheets(found: working.Answer) -> None:
     """Three sheets of the same labels side by side."""
     t, a = text.current(), found.arrays
-    boxes = np.array(
-        [[c + 0.02, ROWS - 1 - r + 0.02, c + 0.98, ROWS - r - 0.02] for r in range(ROWS) for c in range(10)]
-    )
+    rows = 10 * EACH // COLUMNS
+    low = [(c, rows - 1 - r) for r in range(rows) for c in range(COLUMNS)]
+    boxes = np.array([[x + 0.02, y + 0.02, x + 0.98, y + 0.98] for x, y in low])
     plane(
         [
             Panel(
                 name=side,
                 title=t.words(f"{ID}.side.{side}"),
-                x=Axis("", 0.0, 10.0, shown=False),
-                y=Axis("", 0.0, float(ROWS), shown=False),
+                x=Axis("", 0.0, float(COLUMNS), shown=False),
+                y=Axis("", 0.0, float(rows), shown=False),
                 layers=[Pictures(name=side, role="model", images=sheets.as_ink(a[side]), boxes=boxes)],
                 equal=True,
             )
             for side in SIDES
         ],
         key=f"{ID}.plane",
-        height=170,
+        height=330,
         scene=found.scene.key,
     )  # fmt: skip
 
@@ -82,7 +83,7 @@ def _sheets(found: working.Answer) -> None:
 def _costs(found: working.Answer) -> None:
     """What each costs and achieves: counted, timed and measured."""
     t, a, scene = text.current(), found.arrays, found.scene
-    label = np.tile(np.arange(10), ROWS)
+    label = np.tile(np.arange(10), EACH)
     decoders = (0, int(a["decoder"]))
     totals = [operations(int(c), d, scene.sampler_steps, scene.scale) for c, d in zip(a["call"], decoders, strict=True)]
     right = [int((a[f"{side}_named"] == label).sum()) for side in SIDES[:2]]
@@ -107,7 +108,7 @@ def _costs(found: working.Answer) -> None:
     }
     text.prose(t.words(f"{ID}.caption", count=len(label), **values))
     if len(rows) > 5:
-        text.prose(t.words("guidance.scale.recorded", command=COMMAND), small=True)
+        text.prose(t.words("guidance.recorded", command=COMMAND), small=True)
 
 
 def _recorded(scene: Side) -> list[tuple[str, list[str]]]:

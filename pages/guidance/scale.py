@@ -22,7 +22,7 @@ GAMMA = links.real(f"{ID}.gamma", 20.0, low=-20.0, high=50.0, step=0.1)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
 SETTINGS = (DIGITS, GAMMA, SEED)
 COUNT = 200  # digits of the quick measurement
-HEIGHT = 418
+HEIGHT = 372
 COMMAND = "python -m core.diffusion.guidance_quality"
 
 
@@ -35,7 +35,8 @@ def draw(page: chapter.Chapter) -> None:
             text.prose(t.words("guidance.no_digits"))
             return
         wanted = _controls(model)
-        left, right = st.columns([58, 42], gap="medium")
+        with st.container(horizontal=True, gap="medium", key=f"{ID}.row"):  # one below the other where there is no room
+            left, right = st.container(width=600), st.container(width=440)
         with left:
             if wanted is None:
                 text.prose(t.words(f"{ID}.nothing"))
@@ -75,7 +76,7 @@ def _sweep(wanted: Sweep, model: str) -> None:
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _grid(found)
-    working.waiting(wanted, shot)
+    working.waiting(wanted, shot, found)
 
 
 def _grid(found: working.Answer) -> None:
@@ -94,7 +95,7 @@ def _grid(found: working.Answer) -> None:
             Panel(
                 name="sheet",
                 title=t.words(f"{ID}.sheet"),
-                x=Axis("", -1.7, columns, shown=False),
+                x=Axis("", -1.9, columns, shown=False),
                 y=Axis("", 0.0, rows * sheets.ROW, shown=False),
                 layers=[Pictures(name="digits", role="model", images=images, boxes=boxes), *wrong, *words],
                 equal=True,
@@ -135,7 +136,7 @@ def _charts(kept: GuidanceState | None, own: GuidanceState | None) -> None:
     x = charts.Axis(t.words(f"{ID}.axis.gamma"), low, high, symlog=True)
     curves = [_curve(kept, role, t.words(f"{ID}.curve.{name}"), value) for role, name, value in shares if kept]
     curves += [_own(own, role, t.words(f"{ID}.own.{name}", count=COUNT), value) for role, name, value in shares if own]
-    charts.show(charts.curves(curves, x, charts.Axis(t.words(f"{ID}.axis.share"), 0.0, 1.25), height=188),
+    charts.show(charts.curves(curves, x, charts.Axis(t.words(f"{ID}.axis.share"), 0.0, 1.25), height=196),
                 key=f"{ID}.shares")  # fmt: skip
     distance = [_curve(kept, "model", t.words(f"{ID}.curve.distance"), lambda m: m.distance)] if kept else []
     if kept:
@@ -150,7 +151,7 @@ def _charts(kept: GuidanceState | None, own: GuidanceState | None) -> None:
     everything += list(kept.floors) if kept else []
     ends = 10 ** np.floor(np.log10(min(everything))), 10 ** np.ceil(np.log10(max(everything)))
     y = charts.Axis(t.words(f"{ID}.axis.distance"), float(ends[0]), float(ends[1]), log=True, ticks=3)
-    charts.show(charts.curves(distance, x, y, height=188), key=f"{ID}.distances")
+    charts.show(charts.curves(distance, x, y, height=196), key=f"{ID}.distances")
 
 
 def _curve(state: GuidanceState, role: str, name: str, value: Any) -> charts.Curve:

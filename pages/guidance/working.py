@@ -77,18 +77,18 @@ def _leave_other(place: str, key: str | None) -> None:
         st.session_state[f"{place}.asked"] = None
 
 
-def waiting(wanted: SceneRun, shot: Snapshot | None) -> None:
+def waiting(wanted: SceneRun, shot: Snapshot | None, found: Answer | None) -> None:
     """Says how far the run is that the page waits for, and draws the page anew when it is done; or that it failed."""
     if shot is None:
         return
     if shot.status in live.ACTIVE:
-        _wait(wanted.key)
+        _wait(wanted.key, found is not None)
     else:
         text.prose(live.message(shot.message or "failed"), small=True)
 
 
 @st.fragment(run_every=0.7)
-def _wait(key: str) -> None:
+def _wait(key: str, kept: bool) -> None:
     from core import jobs
 
     jobs.runner().seen(live.watcher())
@@ -97,4 +97,5 @@ def _wait(key: str) -> None:
     if shot is None or shot.status not in live.ACTIVE:
         st.rerun()
     share = shot.state.progress if shot.state is not None else 0.0
-    text.prose(text.current().words("guidance.working", percent=round(100 * share)), small=True)
+    words = "guidance.working.kept" if kept else "guidance.working.first"
+    text.prose(text.current().words(words, percent=round(100 * share)), small=True)

@@ -32,8 +32,8 @@ from core.training import (
     train,
 )
 
-LOOKED_AT = 200  # test images of a look while it learns
-TESTED = 2_000  # and of the accuracies that are kept with it
+LOOKED_AT = 100  # test images of a look while it learns
+TESTED = 500  # and of the accuracies that are kept with it
 LEVELS = 10  # besides level 1: T/10, 2T/10, … T
 
 

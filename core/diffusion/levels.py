@@ -19,11 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.diffusion.bound import model_variance, posterior
 from core.diffusion.exact import MixtureDenoiser
 from core.diffusion.schedule import NoiseSchedule
 from core.gaussian_mixture import GaussianMixture
 
-VARIANCES = ("beta", "posterior", "best")  # of p(x_{t−1} | x_t): β_t, that of q(x_{t−1} | x_t, x_0), the best there is
+VARIANCES = ("step", "posterior", "best")  # of p(x_{t−1} | x_t): β_t, that of q(x_{t−1} | x_t, x_0), the best there is
 REACH = 7.0  # standard deviations of the noisy data that the grid spans on each side
 FINE = 0.5  # of the smallest standard deviation: the step of the grid
 
@@ -61,32 +62,27 @@ def squared_errors(mixture: GaussianMixture, schedule: NoiseSchedule) -> Tensor:
 
 
 def reverse_variances(schedule: NoiseSchedule, errors: Tensor, size: int, choice: str) -> Tensor:
-    """σ_t² for t = 0 … T, (T+1,); σ_0² = 0. `errors` from squared_errors, `size` the dimensions D of the data.
+    """σ_t² for t = 0 … T, (T+1,); index 0 is not used. `size`: the dimensions D of the data.
 
-    "beta": β_t, and "posterior": β̃_t = (1−ᾱ_{t−1})/(1−ᾱ_t) β_t, the two of Ho et al. 2020, section 3.2; at t = 1 both
-    are β_1, since β̃_1 = 0 would be no density. "best": β̃_t + c_t² e_t/D, the σ_t² with the largest bound; Bao et al.
-    2022, theorem 1. Raises ValueError for another choice.
+    "step" and "posterior": core.diffusion.bound.model_variance. "best": β̃_t + c_t² e_t/D, the σ_t² with the largest
+    bound; Bao et al. 2022, theorem 1. `errors`, from squared_errors, matter for it alone. Raises ValueError for another
+    choice.
     """
-    if choice not in VARIANCES:
-        raise ValueError(f"The variance of a step is one of {', '.join(VARIANCES)}.")
-    if choice == "beta":
-        return schedule.beta.clone()
-    towards_x0, posterior = _posterior(schedule)
-    if choice == "best":
-        return posterior + towards_x0.square() * errors / size
-    posterior[1] = schedule.beta[1]
-    return posterior
+    if choice != "best":
+        return model_variance(schedule, choice)
+    known = posterior(schedule)
+    return known.variance + known.of_x0.square() * errors / size
 
 
-def bound_terms(mixture: GaussianMixture, schedule: NoiseSchedule, errors: Tensor, choice: str = "beta") -> LevelTerms:
+def bound_terms(mixture: GaussianMixture, schedule: NoiseSchedule, errors: Tensor, choice: str = "step") -> LevelTerms:
     """The terms of the bound with the best denoiser, in the mean over the data. `errors` from squared_errors."""
     size = mixture.means.shape[1]
     variance = reverse_variances(schedule, errors, size, choice)  # σ_t²: (T+1,)
-    towards_x0, posterior = _posterior(schedule)  # c_t, β̃_t: (T+1,)
+    known = posterior(schedule)  # c_t and β̃_t: (T+1,)
     left = float(schedule.alpha_bar[-1])
     last = 0.5 * (left * second_moment(mixture) - size * left - size * math.log1p(-left))
-    ratio = posterior[2:] / variance[2:]
-    steps = 0.5 * size * (ratio - 1 - ratio.log()) + towards_x0[2:].square() * errors[2:] / (2 * variance[2:])
+    ratio = known.variance[2:] / variance[2:]
+    steps = 0.5 * size * (ratio - 1 - ratio.log()) + known.of_x0[2:].square() * errors[2:] / (2 * variance[2:])
     first = 0.5 * size * math.log(2 * math.pi * float(variance[1])) + float(errors[1] / (2 * variance[1]))
     return LevelTerms(last, steps, first)
 
@@ -120,25 +116,15 @@ def decoded(
     x: (N, D) drawn from p(x_T); variance: from reverse_variances.
     """
     denoiser = MixtureDenoiser(mixture, schedule)
-    towards_x0, _ = _posterior(schedule)
+    known = posterior(schedule)
     yield x
     for t in range(schedule.T, 0, -1):
-        alpha_bar, before = float(schedule.alpha_bar[t]), float(schedule.alpha_bar[t - 1])
+        alpha_bar = float(schedule.alpha_bar[t])
         noise = denoiser(x, torch.full((len(x),), t, device="cpu"))
         x0 = (x - (1 - alpha_bar) ** 0.5 * noise) / alpha_bar**0.5
-        towards_x = float(schedule.alpha[t]) ** 0.5 * (1 - before) / (1 - alpha_bar)
-        mean = float(towards_x0[t]) * x0 + towards_x * x  # Ho et al. 2020, equation 7
+        mean = float(known.of_x0[t]) * x0 + float(known.of_x[t]) * x  # Ho et al. 2020, equation 7
         x = mean + float(variance[t]) ** 0.5 * _normal_like(x, generator)
         yield x
-
-
-def _posterior(schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
-    """c_t = √ᾱ_{t−1} β_t/(1−ᾱ_t) and β̃_t = (1−ᾱ_{t−1})/(1−ᾱ_t) β_t for t = 0 … T, (T+1,); both 0 at t = 0."""
-    towards_x0, variance = torch.zeros_like(schedule.beta), torch.zeros_like(schedule.beta)
-    before, now, beta = schedule.alpha_bar[:-1], schedule.alpha_bar[1:], schedule.beta[1:]
-    towards_x0[1:] = before.sqrt() * beta / (1 - now)
-    variance[1:] = (1 - before) / (1 - now) * beta
-    return towards_x0, variance
 
 
 def _grid(mixture: GaussianMixture) -> tuple[Tensor, Tensor]:

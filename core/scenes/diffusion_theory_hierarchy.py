@@ -21,6 +21,7 @@ IN_USE = 0.01  # activity of a latent unit above which it says something: Burda 
 K, COMPARED = 100, 100  # samples for each image, and images, of the bound on log p(x)
 IMAGES = 1000  # test images of every other mean
 LEVELS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)  # where the bound is worked out
+VARIANCES = ("step", "posterior", "best")  # of core.diffusion.levels, in the order of the terms
 CHOICES = (1, 2, 3, 4, 5, 6, 20, 100, 1000)  # of T on the page, all of them in LEVELS
 COLUMNS = 7  # levels that are drawn at most
 
@@ -92,7 +93,7 @@ class TwoLevelsScene(Scene):
 class LevelBoundScene(Scene):
     """The bound of T levels of noise with the best decoder, for the three blobs, against T.
 
-    Arrays: levels (L,); terms (L, V, 3), L_T, Σ L_{t−1} and L_0 for each variance of core.diffusion.levels.VARIANCES,
+    Arrays: levels (L,); terms (L, V, 3), L_T, Σ L_{t−1} and L_0 for each variance of VARIANCES,
     nats for each point; log_density (), E log p(x_0); errors (L, most + 1), the squared error of the best denoiser at
     each level 0 … T, then NaN.
     """
@@ -107,7 +108,7 @@ class LevelBoundScene(Scene):
             schedule = NoiseSchedule.cosine(T)
             errors = levels.squared_errors(mixture, schedule)
             kept[k, : T + 1] = errors.numpy()
-            every = [levels.bound_terms(mixture, schedule, errors, choice) for choice in levels.VARIANCES]
+            every = [levels.bound_terms(mixture, schedule, errors, choice) for choice in VARIANCES]
             rows.append([(terms.last, float(terms.steps.sum()), terms.first) for terms in every])
         return {
             "levels": np.array(LEVELS),
@@ -126,7 +127,7 @@ class LadderScene(Scene):
     """
 
     T: int = 1
-    variance: str = "beta"
+    variance: str = "step"
     seed: int = 0
     count: int = 220
 

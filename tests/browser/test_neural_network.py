@@ -112,3 +112,27 @@ def test_a_network_learns_digits_and_reads_one_that_is_drawn(opened):
     pad.scroll_into_view_if_needed()
     stroke(page, pad, [(0.1, 0.12), (0.35, 0.12), (0.25, 0.3), (0.2, 0.5)], steps=6)  # small, and in a corner
     expect(scene).to_contain_text(re.compile(r"after epoch 1: 7 with probability"), timeout=2 * SLOW)
+
+
+def test_a_digit_network_is_stopped_in_the_first_second_then_watched_and_continued(opened):
+    query = "neural_network.digits.epochs=10&neural_network.digits.hidden=256"
+    page = opened(query)
+    scene = body(page, DIGITS)
+    press(page, f"{DIGITS}.start")
+    press(page, f"{DIGITS}.stop")
+    expect(scene).to_contain_text(re.compile(r"stopped at \d%"), timeout=2 * SLOW)
+    press(page, f"{DIGITS}.start")
+    expect(scene).to_contain_text(re.compile(r"After epoch [1-9]"), timeout=2 * SLOW)
+    other = opened(query)  # a fresh context: another person
+    press(other, f"{DIGITS}.join")
+    watched = body(other, DIGITS)
+    expect(watched).to_contain_text("2 people watching", timeout=2 * SLOW)
+    expect(part(other, f"{DIGITS}.stop")).to_have_count(0)
+    press(page, f"{DIGITS}.stop")
+    for seen in (scene, watched):
+        expect(seen).to_contain_text(re.compile(r"stopped at \d+%"), timeout=2 * SLOW)
+        expect(seen).to_contain_text(re.compile(r"After epoch [1-9] it names 9\d"))
+    press(page, f"{DIGITS}.start")
+    expect(scene).to_contain_text(re.compile(r"training · [1-9]\d*%"), timeout=2 * SLOW)
+    press(page, f"{DIGITS}.stop")
+    expect(scene).to_contain_text(re.compile(r"stopped at \d+%"), timeout=2 * SLOW)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import SLOW, body, drag, knob, painted, part, plane, press, stroke
+from tests.browser.helpers import SLOW, body, drag, knob, painted, part, plane, press, stroke, until
 
 TRAIN, MAP, REPARAMETERIZE, BOUND = (f"vae.{name}" for name in ("train", "latent_map", "reparameterize", "bound"))
 
@@ -64,7 +64,9 @@ def test_a_short_training_ends_and_is_kept(show):
 def test_a_rate_that_runs_away_is_told_with_its_step(show):
     page = show(f"&{TRAIN}.rate=3&{TRAIN}.length=short")
     press(page, f"{TRAIN}.start")
-    expect(body(page, TRAIN)).to_contain_text(re.compile(r"At update \d+ the loss ran away"), timeout=2 * SLOW)
+    expect(body(page, TRAIN)).to_contain_text(
+        re.compile(r"At update \d+ the loss ran away.* is of update \d+"), timeout=2 * SLOW
+    )
 
 
 def test_a_drawing_gets_its_posterior_and_an_empty_pad_says_so(show, at_rest):
@@ -91,8 +93,21 @@ def test_epsilon_is_drawn_again_and_mu_is_dragged(show):
     expect(caption).not_to_contain_text("the gradient is 2.1 in closed form", timeout=2 * SLOW)
 
 
-def test_the_bound_is_measured_live(show):
-    page = show(f"&{BOUND}.k=20&{BOUND}.images=12")
+def test_one_unit_without_a_prior_is_stopped_in_the_first_second_and_goes_on(show):
+    page = show(f"&{TRAIN}.latent=1&{TRAIN}.beta=0&{TRAIN}.length=long")
+    press(page, f"{TRAIN}.start")
+    press(page, f"{TRAIN}.stop")
+    expect(body(page, TRAIN)).to_contain_text(re.compile(r"stopped at \d%"), timeout=2 * SLOW)
+    press(page, f"{TRAIN}.start")
+    begun = step(page)
+    until(page, lambda: step(page) > begun, lambda: step(page))
+    press(page, f"{TRAIN}.stop")
+    expect(body(page, TRAIN)).to_contain_text(re.compile(r"stopped at \d+%"), timeout=2 * SLOW)
+
+
+@pytest.mark.parametrize("k", [1, 5000])
+def test_the_bound_is_measured_live(show, k):
+    page = show(f"&{BOUND}.k={k}&{BOUND}.images=12")
     press(page, f"{BOUND}.start")
     expect(body(page, BOUND)).to_contain_text("measured · 100%", timeout=4 * SLOW)
-    expect(body(page, BOUND)).to_contain_text(re.compile(r"k = 20 the bound is −[\d.]+ nats on these 12 images"))
+    expect(body(page, BOUND)).to_contain_text(re.compile(rf"k = {k:,} the bound is −[\d.]+ nats on these 12 images"))

@@ -70,7 +70,7 @@ def sample_images() -> None:
     weights, record = next(train_diffusion(digits(), CPU)).result()
     for name in SAMPLERS:
         config = SamplingConfig("toy", name, steps=3, eta=0.5, labels=(1, 2), count=3)
-        list(sample(config, *restore(weights, record, CPU), record))
+        list(sample(config, *restore(weights, record), record))  # where the samplers work
 
 
 def race() -> None:
@@ -90,7 +90,7 @@ def test_every_tensor_of_a_run_names_its_device(run, monkeypatch):
         exact = MixtureDenoiser(GaussianMixture(*shapes.blobs_mixture()), schedule)
         model = exact, schedule, {"config": {"network": asdict(PointNetworkConfig())}}
     else:
-        model = *restore(*next(train_diffusion(digits(), CPU)).result(), CPU), {"config": {"network": asdict(SMALL)}}
+        model = *restore(*next(train_diffusion(digits(), CPU)).result()), {"config": {"network": asdict(SMALL)}}
     monkeypatch.setattr(library, "load", lambda key: model)
     with DevicesAreNamed():
         run()

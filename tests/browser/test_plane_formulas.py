@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page
 from scipy import integrate, stats
 
 from core import normal
+from core.diffusion.bound import posterior
+from core.diffusion.schedule import NoiseSchedule
 from core.gaussian_mixture import GaussianMixture
 from core.multivariate_normal import MultivariateNormal, covariance
 from tests.browser import plane_scripts
@@ -249,6 +251,30 @@ def test_numbers_are_numbers_names_or_one_a_frame(page):
         assert page.evaluate(ask, question) == answer
     for question in (["nobody", 0], [None, 0], [[], 0], [[None, 1], 0]):
         assert math.isnan(page.evaluate(ask, question))
+
+
+def test_a_number_may_be_a_sum_of_values(page):
+    """The mean of q(x_{t−1} | x_t, x_0) follows two fingers at once: ui/plane/models.py, Linear."""
+    rng, sides = np.random.default_rng(7), []
+    back = posterior(NoiseSchedule.cosine(10))
+    for t in range(2, 11):
+        x0, x = rng.normal(size=2)
+        factors = float(back.of_x0[t]), float(back.of_x[t])
+        mean = {"kind": "linear", "terms": [[factors[0], "x0"], [factors[1], "xt"]]}
+        model = {"kind": "normal", "mean": mean, "std": float(back.variance[t].sqrt())}
+        theirs = float(factors[0] * x0 + factors[1] * x)
+        sides.append((measured(page, {"kind": "momentof", "model": model, "which": "mean"}, x0=x0, xt=x), theirs))
+        density = normal.prob(0.3, theirs, back.variance[t].sqrt())
+        sides.append((measured(page, {"kind": "densityat", "model": model, "x": 0.3}, x0=x0, xt=x), float(density)))
+    ours, theirs = np.array(sides).T
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    lost = {
+        "kind": "momentof",
+        "model": {"kind": "normal", "mean": {"kind": "linear", "terms": [[1, "gone"]]}, "std": 1},
+    }
+    assert measured(page, lost | {"which": "mean"}, x0=1) is None or math.isnan(
+        measured(page, lost | {"which": "mean"})
+    )
 
 
 def measured(page: Page, measure: dict, **values) -> float:

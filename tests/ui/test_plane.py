@@ -53,6 +53,24 @@ def test_not_a_number_is_sent_in_arrays_only():
         sent([Panel(name="main", x=X, y=Axis("y", 0, math.nan))])
 
 
+def test_photographs_are_sent_in_colour_and_a_sum_of_values_as_its_terms():
+    images = np.arange(2 * 1 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 1, 3, 4, 3)  # two frames of one picture
+    layer = plane.Photographs(name="photograph", images=images, boxes=np.array([[0, 0, 1, 1]]))
+    follows = Density(name="curve", model=Normal(plane.Linear([(0.5, "mean"), (-1.0, "count")]), 1.0))
+    header, arrays = sent([Panel(name="main", x=X, y=Y, layers=[layer, follows])], values=VALUES, frames=["a", "b"])
+    drawn, curve = header["panels"][0]["layers"]
+    assert (drawn["kind"], drawn["images"]["framed"], drawn["images"]["shape"]) == (
+        "photographs",
+        True,
+        [2, 1, 3, 4, 3],
+    )
+    assert arrays[drawn["images"]["part"]].dtype == np.uint8
+    assert curve["model"]["mean"] == {"kind": "linear", "terms": [[0.5, "mean"], [-1.0, "count"]]}
+    with pytest.raises(ValueError, match="needs 4 dimensions"):
+        grey = plane.Photographs(name="grey", images=images[0, 0, :, :, 0], boxes=np.array([[0, 0, 1, 1]]))
+        sent([Panel(name="main", x=X, y=Y, layers=[grey])])
+
+
 @pytest.mark.parametrize("start, first", [(-1, 4), (0, 0), (2, 2), (99, 4), (-99, 0)])
 def test_the_first_frame(start, first):
     assert sent([cloud()], frames=list("abcde"), start=start)[0]["start"] == first

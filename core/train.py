@@ -15,7 +15,12 @@ from typing import Any
 from tqdm import tqdm
 
 from core import data, device
+from core.diffusion.latent import LatentConfig, train_latent
 from core.diffusion.learned import IMAGE_SETS, SHAPES, DiffusionConfig, train_diffusion
+from core.diffusion.mistaken import TWINS, MistakenConfig, train_mistaken
+from core.diffusion.noisy_classifier import NoisyClassificationConfig, train_noisy_classifier
+from core.hierarchical_learned import HierarchyRun, train_hierarchy
+from core.hierarchical_vae import HierarchyConfig
 from core.kept import KEPT  # as in the app, so that either goes on with what the other began
 from core.neural_network import ClassificationConfig, train_classifier
 from core.store import DamagedModel, ModelNotFound, ModelStore, StoreError, user_store
@@ -37,10 +42,29 @@ def diffusion_config(dataset: str, epochs: float, **training: Any) -> DiffusionC
     return DiffusionConfig.for_images(dataset, image_steps(dataset, epochs, training), **training)
 
 
+def mistaken_config(dataset: str, epochs: float, *, mistake: str = "right", **training: Any) -> MistakenConfig:
+    """The config of a network trained with a mistake, or of its right twin, for so many passes over a data set."""
+    training = {"batch_size": 128, **training} if dataset in IMAGE_SETS else training
+    steps = max(1, round(100 * epochs)) if dataset in SHAPES else image_steps(dataset, epochs, training)
+    return MistakenConfig.of(mistake, dataset, steps, **training)
+
+
 def classifier_config(dataset: str, epochs: float, **training: Any) -> ClassificationConfig:
     """The config for so many passes over a data set."""
     training = {"batch_size": 128, "learning_rate": 3e-3, **training}
     return ClassificationConfig(dataset, TrainingConfig(image_steps(dataset, epochs, training), **training))
+
+
+def noisy_classifier_config(dataset: str, epochs: float, **training: Any) -> NoisyClassificationConfig:
+    """The config for so many passes over a data set."""
+    training = {"batch_size": 128, **training}
+    return NoisyClassificationConfig.for_images(dataset, image_steps(dataset, epochs, training), **training)
+
+
+def latent_config(dataset: str, epochs: float, *, vae: str = "digits", **training: Any) -> LatentConfig:
+    """The config for so many passes over the codes that a VAE which ships gives a data set."""
+    training = {"batch_size": 512, **training}
+    return LatentConfig.over(vae, dataset, image_steps(dataset, epochs, training), **training)
 
 
 def vae_config(dataset: str, epochs: float, *, beta: float = 1.0, network: Any = None, **training: Any) -> VAERun:
@@ -48,6 +72,16 @@ def vae_config(dataset: str, epochs: float, *, beta: float = 1.0, network: Any =
     training = {"batch_size": 100, "learning_rate": 1e-3, "beta2": 0.999, **training}
     steps = image_steps(dataset, epochs, training)
     return VAERun(dataset, TrainingConfig(steps, **training), VAEConfig(**(network or {})), beta)
+
+
+def hierarchical_config(
+    dataset: str, epochs: float, *, beta: float = 1.0, network: Any = None, **training: Any
+) -> HierarchyRun:
+    """The same for two levels; `network` may have fields of core.hierarchical_vae.HierarchyConfig as well."""
+    one = dict(network or {})
+    levels = {name: one.pop(name) for name in UPPER if name in one}
+    lower = vae_config(dataset, epochs, network=one, **training)
+    return HierarchyRun(dataset, lower.training, HierarchyConfig(lower.network, **levels), beta)
 
 
 def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
@@ -60,10 +94,15 @@ def image_steps(dataset: str, epochs: float, training: dict[str, Any]) -> int:
 KINDS = {
     "diffusion": ((*IMAGE_SETS, *SHAPES), diffusion_config, train_diffusion),
     "classifier": (IMAGE_SETS, classifier_config, train_classifier),
+    "noisy_classifier": (IMAGE_SETS, noisy_classifier_config, train_noisy_classifier),
+    "latent_diffusion": (("mnist",), latent_config, train_latent),
     "vae": (IMAGE_SETS, vae_config, train_vae),
+    "hierarchical": (IMAGE_SETS, hierarchical_config, train_hierarchy),
+    "mistaken": ((*IMAGE_SETS, *SHAPES), mistaken_config, train_mistaken),
 }
 
 NETWORK = ("latent", "hidden", "likelihood", "std", "body", "activation")  # settings of a VAE's network
+UPPER = ("upper", "width")  # of the upper level of a VAE of two
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -92,10 +131,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     of_vae.add_argument("--std", type=float, help="of a Gaussian pixel; 0: learnt")
     of_vae.add_argument("--body", choices=BODIES)
     of_vae.add_argument("--activation", choices=("relu", "tanh"))
+    of_vae.add_argument("--upper", type=int, help="of two levels: numbers in z_2")
+    of_vae.add_argument("--width", type=int, help="of two levels: of the hidden layer between z_1 and z_2")
+    ask.add_argument("--mistake", choices=TWINS, help="of a mistaken network: see core.diffusion.mistakes")
+    ask.add_argument("--vae", help="of latent diffusion: name of the VAE that ships and gives the codes")
     a = ask.parse_args(argv)
-    network = {name: value for name in NETWORK if (value := getattr(a, name)) is not None}
-    if a.kind != "vae" and (network or a.beta is not None):
+    network = {name: value for name in (*NETWORK, *UPPER) if (value := getattr(a, name)) is not None}
+    if a.kind not in ("vae", "hierarchical") and (network or a.beta is not None):
         ask.error(f"these are settings of a VAE: {', '.join('--' + n for n in network) or '--beta'}")
+    if a.kind == "vae" and (upper := [name for name in UPPER if name in network]):
+        ask.error(f"these are settings of a VAE of two levels: {', '.join('--' + n for n in upper)}")
     if a.dataset not in KINDS[a.kind][0]:
         ask.error(f"a {a.kind} is trained on one of: {', '.join(KINDS[a.kind][0])}")
     if not 0 < a.epochs < 1e6:
@@ -105,6 +150,14 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         a.settings["network"] = network
     if a.beta is not None:
         a.settings["beta"] = a.beta
+    if a.vae is not None:
+        if a.kind != "latent_diffusion":
+            ask.error("--vae is a setting of latent diffusion")
+        a.settings["vae"] = a.vae
+    if a.mistake is not None:
+        if a.kind != "mistaken":
+            ask.error("--mistake is a setting of a mistaken network")
+        a.settings["mistake"] = a.mistake
     return a
 
 

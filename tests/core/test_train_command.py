@@ -16,6 +16,8 @@ import torch
 
 from core import train
 from core.diffusion.learned import train_diffusion
+from core.hierarchical_learned import HierarchyRun, restore_hierarchy
+from core.hierarchical_vae import HierarchyConfig
 from core.kept import KEPT
 from core.store import ModelStore, StoreFull
 from core.training import TrainingConfig
@@ -79,6 +81,28 @@ def test_the_settings_of_a_vae_reach_its_config_and_no_other_kind():
     for wrong in (["diffusion", "--latent", "3"], ["classifier", "--beta", "1"], ["vae", "--hidden", "many"]):
         with pytest.raises(SystemExit):
             train.arguments(wrong)
+
+
+def test_the_settings_of_two_levels_reach_their_config_and_no_other_kind():
+    line = "hierarchical --dataset mnist --epochs 2 --latent 3 --hidden 20,10 --upper 4 --width 7 --beta 2"
+    a = train.arguments([*line.split(), "--activation", "tanh", "--batch-size", "200"])
+    config = train.hierarchical_config(a.dataset, a.epochs, **a.settings)
+    lower = VAEConfig(3, (20, 10), activation="tanh")
+    assert config == HierarchyRun("mnist", TrainingConfig(600, 200, 1e-3, beta2=0.999), HierarchyConfig(lower, 4, 7), 2)
+    assert train.hierarchical_config("mnist", 1).training == train.vae_config("mnist", 1).training
+    for wrong in (["vae", "--upper", "3"], ["diffusion", "--width", "3"], ["hierarchical", "--dataset", "moons"]):
+        with pytest.raises(SystemExit):
+            train.arguments(wrong)
+
+
+def test_two_levels_are_trained_by_the_command(tmp_path, capsys):
+    line = "hierarchical --epochs 0.01 --latent 2 --upper 1 --hidden 4 --width 3 --device cpu --name tiny --store"
+    assert train.main([*line.split(), str(tmp_path)]) == 0
+    (path,) = tmp_path.glob("*.safetensors")
+    assert capsys.readouterr().out == f"The model is in {path}\n"
+    weights, record = ModelStore(tmp_path).load(path.name.removesuffix(".safetensors"))
+    assert (record["kind"], record["name"], record["examples"]) == ("hierarchical", "tiny", 600)
+    assert restore_hierarchy(weights, record, torch.device("cpu")).config.upper == 1
 
 
 @pytest.mark.parametrize(

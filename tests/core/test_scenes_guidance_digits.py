@@ -55,11 +55,11 @@ def test_digits_are_made_in_the_order_that_they_are_asked_for():
 
 
 def test_a_redrawing_tells_of_the_drawing_of_its_level_and_of_its_ends():
-    a = Redraw("toy", level=15, label=4, scale=1.0).compute()
-    assert a["t"][0] == 15 and a["t"][-1] == 0 and len(a["x"]) == len(a["t"]) == len(a["x0"]) + 1
+    a = Redraw("toy", level=750, label=4, scale=1.0).compute()
+    assert a["t"][0] == 750 and a["t"][-1] == 0 and len(a["x"]) == len(a["t"]) == len(a["x0"]) + 1
     assert a["named"].tolist() == [4] * 6 and a["drawn"] == a["drawn_chances"].argmax()
     np.testing.assert_allclose(a["drawing"], drawn(THREE)[0, 0])
-    bar = float(makers.load("toy").schedule.alpha_bar[15])
+    bar = float(makers.load("toy").schedule.alpha_bar[750])
     apart = ((a["x"][-1] - a["drawing"]) ** 2).sum(axis=(1, 2)) * bar / (2 * (1 - bar))
     np.testing.assert_allclose(a["apart"], apart, rtol=1e-4)
     # x̂_0 is the prediction at the frame that it stands beside: x_t = √ᾱ x̂_0 + √(1−ᾱ) ε̂, and DDIM's step from there
@@ -81,13 +81,13 @@ def test_an_empty_drawing_is_named_as_such(wanted):
 
 
 def test_a_dot_is_a_drawing():
-    assert np.isfinite(Redraw("toy", DOT, level=10, label=1, scale=50.0).compute()["x"]).all()
+    assert np.isfinite(Redraw("toy", DOT, level=500, label=1, scale=50.0).compute()["x"]).all()
 
 
 def test_a_turning_counts_what_became_of_the_drawing(monkeypatch):
-    monkeypatch.setattr(guidance_edit, "LEVELS", (2, 20))
+    monkeypatch.setattr(guidance_edit, "LEVELS", (100, 1000))
     a = Turning("toy", label=7, scale=1.0).compute()
-    assert a["levels"].tolist() == [2, 20] and a["asked"].tolist() == [1, 1] and a["pictures"].shape == (2, 28, 28)
+    assert a["levels"].tolist() == [100, 1000] and a["asked"].tolist() == [1, 1] and a["pictures"].shape == (2, 28, 28)
     assert a["moved"][0] > 0 and int(a["drawn"]) != 7
     free = Turning("toy", label=-1).compute()
     assert np.isnan(free["asked"]).all() and len(LEVELS) == 10

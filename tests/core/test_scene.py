@@ -110,7 +110,7 @@ def test_a_page_of_scenes_has_plain_settings_and_needs_no_torch_to_be_read(page)
 @pytest.mark.parametrize(
     "one", FIRST, ids=lambda one: f"{type(one).__module__.rpartition('.')[2]}-{type(one).__name__}"
 )
-def test_what_ships_is_what_is_worked_out_today(one):
+def test_what_ships_is_what_is_worked_out_today(one, on_the_cpu):
     with np.load(scene.FOLDER / f"{one.key}.npz", allow_pickle=False) as opened:
         kept = {name: opened[name] for name in opened.files}
     fresh = {name: np.asarray(values) for name, values in one.compute().items()}
@@ -120,5 +120,7 @@ def test_what_ships_is_what_is_worked_out_today(one):
         if values.dtype.kind in "fc":
             tolerance = 1e-4 if values.dtype == np.float32 else 1e-7
             np.testing.assert_allclose(values, kept[name], rtol=tolerance, atol=tolerance, err_msg=name)
+        elif values.dtype == np.uint8 and values.ndim >= 3:  # pictures: a network's last digit may round the other way
+            np.testing.assert_allclose(values.astype(int), kept[name].astype(int), rtol=0, atol=1, err_msg=name)
         else:
             np.testing.assert_array_equal(values, kept[name], err_msg=name)

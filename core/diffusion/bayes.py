@@ -8,6 +8,7 @@
 Dhariwal and Nichol 2021, section 4.1, for the first lines; Ho and Salimans 2022, equation 6, for the last (γ = 1 + w).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -35,20 +36,20 @@ class Terms:
 
 
 def terms(denoiser: MixtureDenoiser, x: Tensor, t: int, y: int, gamma: float) -> Terms:
-    """The terms at the point x (D,) of level t for the component y, float64. Errors as for the denoiser."""
-    x, level, label = (
-        x[None],
-        torch.tensor([t], device=x.device),
-        torch.tensor([y], device=x.device),
-    )
+    """The terms at the point x (D,) of level t for the component y, in x's type and on its device.
+
+    Raises ValueError as the denoiser does.
+    """
+    x = x[None]  # one point: N = 1
+    level, label = torch.tensor([t], device=x.device), torch.tensor([y], device=x.device)
     with torch.enable_grad():
         variable = x.detach().requires_grad_()
         log_p_y_given_x = denoiser.log_posterior(variable, level, label)
         (classifier,) = torch.autograd.grad(log_p_y_given_x.sum(), variable)
     score, score_given_y = denoiser.score(x, level), denoiser.score(x, level, label)
     marginal = denoiser.marginal(t)
-    joint = marginal.joint_log_prob(x.cpu())  # log p_t(x, k): (1, K)
-    log_p_y = marginal.weights.log()[y]
+    joint = marginal.joint_log_prob(x.cpu()).to(x)  # log p_t(x, k): (1, K)
+    log_p_y = marginal.weights.log()[y].to(x)
     return Terms(
         log_p_x=joint.logsumexp(dim=1)[0],
         log_p_x_given_y=joint[0, y] - log_p_y,
@@ -62,3 +63,23 @@ def terms(denoiser: MixtureDenoiser, x: Tensor, t: int, y: int, gamma: float) ->
         noise_given_y=denoiser(x, level, label)[0],
         guided_noise=classifier_free(denoiser, gamma)(x, level, label)[0],
     )
+
+
+def rotation_share(
+    field: Callable[[Tensor], Tensor], x: Tensor, *, probes: int = 32, generator: torch.Generator
+) -> float:
+    """How much of a field's Jacobian J at x no gradient can have: ‖(J − Jᵀ)/2‖² / ‖J‖², estimated; a gradient has 0.
+
+    A gradient's J is a Hessian, and so symmetric; a field that only turns gives 1, one without any order about 1/2.
+    x: (…), one element; field: (N, …) -> (N, …), each element by itself. For random u and v, uᵀ J v has the mean square
+    ‖J‖² and uᵀ J v − vᵀ J u that of ‖J − Jᵀ‖² (Hutchinson 1990). 0 where J is 0.
+    """
+    shape = (probes, *x.shape)
+    u = torch.randn(shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+    with torch.enable_grad():
+        points = x.expand(shape).clone().requires_grad_()
+        (pulled,) = torch.autograd.grad((field(points) * u).sum(), points)  # Jᵀ u of each probe
+    products = pulled.flatten(1) @ u.flatten(1).T  # u_iᵀ J u_j: (probes, probes)
+    pairs = ~torch.eye(probes, dtype=torch.bool, device=x.device)  # a probe with itself says nothing of J − Jᵀ
+    size = products[pairs].square().mean()
+    return float((products - products.T)[pairs].square().mean() / (4 * size)) if float(size) > 0 else 0.0

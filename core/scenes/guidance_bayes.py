@@ -70,6 +70,36 @@ class Noised(Scene):
 
 
 @dataclass(frozen=True)
+class Rotation(Scene):
+    """How far the learned difference at one level of `Noised` is from a gradient: share (), of core.diffusion.bayes."""
+
+    digit: int = 4
+    label: int = 9
+    seed: int = 0
+    t: int = 600
+    probes: int = 128
+
+    def compute(self) -> Mapping[str, np.ndarray]:
+        import torch
+
+        from core.device import pick
+        from core.diffusion import pretrained
+        from core.diffusion.bayes import rotation_share
+
+        device = pick()
+        denoiser, _ = pretrained("digits", device)
+        noisy = Noised(self.digit, self.label, self.seed).compute()["x"][LEVELS.index(self.t)]
+
+        def difference(x: torch.Tensor) -> torch.Tensor:
+            t = torch.full((len(x),), self.t, device=x.device)
+            return denoiser(x, t, torch.full_like(t, self.label)) - denoiser(x, t)
+
+        generator = torch.Generator("cpu").manual_seed(self.seed)
+        x = torch.tensor(noisy, device=device)[None]  # (1, 28, 28)
+        return {"share": np.array(rotation_share(difference, x, probes=self.probes, generator=generator))}
+
+
+@dataclass(frozen=True)
 class Levels(Scene):
     """ᾱ at every level of the slider, of the schedule of the digits model, whether the model is there or not."""
 
@@ -87,7 +117,7 @@ class AtPoint(Scene):
     t: int = 600
     y: int = 1
     gamma: float = 3.0
-    x: tuple[float, float] = (0.7, 1.2)
+    x: tuple[float, float] = (0.7, 1.0)
 
     def compute(self) -> Mapping[str, np.ndarray]:
         import torch
@@ -107,4 +137,4 @@ def exact(parts: Rows):
     return MixtureDenoiser(mixture_of(parts), NoiseSchedule.cosine(T))
 
 
-FIRST: tuple[Scene, ...] = (Levels(), Noised(), AtPoint())
+FIRST: tuple[Scene, ...] = (Levels(), Noised(), AtPoint(), Rotation())

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import scene
-from core.scenes.guidance_bayes import LEVELS, PARTS, STEP, AtPoint, Levels, Noised, T
+from core.scenes.guidance_bayes import LEVELS, PARTS, STEP, AtPoint, Levels, Noised, Rotation, T
 from core.store import StoreError
 from pages.guidance import bayes_lines
 from ui import chapter, controls, links, text
@@ -20,7 +20,7 @@ LEVEL = links.whole(f"{ID}.t", 600, low=STEP, high=T, step=STEP)
 GAMMA = links.real(f"{ID}.gamma", 3.0, low=-2.0, high=50.0, step=0.1)
 Y = links.whole(f"{ID}.y", 2, low=1, high=len(PARTS))
 X1 = links.real(f"{ID}.x1", 0.7, low=-3.0, high=3.0, step=0.05)
-X2 = links.real(f"{ID}.x2", 1.2, low=-3.0, high=3.0, step=0.05)
+X2 = links.real(f"{ID}.x2", 1.0, low=-3.0, high=3.0, step=0.05)
 LINE = links.choice(f"{ID}.line", "guided", LINES)
 ROWS = links.rows(f"{ID}.parts", PARTS, COLUMNS, most=len(PARTS))
 COUNT = links.whole(f"{ID}.classes", 3, low=1, high=len(PARTS))
@@ -32,14 +32,13 @@ SETTINGS = (LEVEL, GAMMA, Y, X1, X2, LINE, ROWS, COUNT, DIGIT, LABEL, SEED)
 TWO = ((0.5, -1.4, 0.0, 0.5, 0.7, 0.0), (0.5, 1.4, 0.0, 0.5, 0.7, 0.0), *PARTS[2:])
 INSIDE = ((0.7, 0.0, 0.0, 1.4, 1.4, 0.0), (0.3, 0.6, 0.3, 0.3, 0.3, 0.0), *PARTS[2:])
 OVERLAP = ((0.5, -0.3, 0.0, 0.9, 0.6, 0.6), (0.5, 0.3, 0.0, 0.9, 0.6, -0.6), *PARTS[2:])
-USUAL = {LEVEL: 600, GAMMA: 3.0, Y: 2, X1: 0.7, X2: 1.2, LINE: "guided", ROWS: PARTS, COUNT: 3}
+USUAL = {LEVEL: 600, GAMMA: 3.0, Y: 2, X1: 0.7, X2: 1.0, LINE: "guided", ROWS: PARTS, COUNT: 3}
 PRESETS = {
     "usual": USUAL | {DIGIT: 4, LABEL: 9},
     "conditional": USUAL | {GAMMA: 1.0},
     "away": USUAL | {GAMMA: -1.0, LINE: "only"},
-    "sure": USUAL | {LEVEL: 200, X1: 1.2, X2: -0.6},
-    "inside": USUAL | {ROWS: INSIDE, COUNT: 2, LEVEL: 300, X1: -1.2, X2: 0.6, LINE: "difference"},
-    "overlap": USUAL | {ROWS: OVERLAP, COUNT: 2, LEVEL: 300, X1: 0.9, X2: 1.0},
+    "inside": USUAL | {ROWS: INSIDE, COUNT: 2, LEVEL: 300, X1: 1.8, X2: -0.6, LINE: "difference"},
+    "overlap": USUAL | {ROWS: OVERLAP, COUNT: 2, LEVEL: 300, X1: -1.4, X2: -0.2},
     "fifty": USUAL | {GAMMA: 50.0},
     "one": USUAL | {COUNT: 1, Y: 1, LINE: "difference"},
 }
@@ -115,9 +114,21 @@ def _below(count: int) -> None:
             gamma=text.number(gamma),
         )
     )
+    _learned()
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"{ID}.more"):
         with st.container(width="stretch"):
             controls.presets(ID, PRESETS)
         with st.popover(t.label("control.more"), icon=":material/tune:"):
             controls.slider(COUNT)
             controls.seed(SEED)
+
+
+def _learned() -> None:
+    """That a learned difference need not be a gradient, and how far one of ours is from it."""
+    turning = Rotation()
+    try:
+        share = float(scene.shown(turning)["share"])
+    except StoreError:
+        return
+    values = {"digit": turning.digit, "label": turning.label, "t": turning.t, "share": text.number(100 * share, 2)}
+    text.prose(text.current().words(f"{ID}.learned", **values), small=True)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.diffusion.bayes import terms
 from core.scenes.guidance_bayes import LEVELS, PARTS, exact
-from tests.browser.helpers import SLOW, drag, fits_its_width, middle, plane, press, shades, until
+from tests.browser.helpers import SLOW, drag, fits_its_width, plane, press, shades, until
 from ui import component
 
 ID = "guidance.bayes"
@@ -119,20 +119,16 @@ def test_terms_and_arrows_light_each_other(show):
     until(page, lambda: lit(page) == {"pyx"}, lambda: lit(page))
     page.mouse.move(5, 5)
     until(page, lambda: read(page, "alpha")["s"] == 1 and not lit(page), lambda: lit(page))
-    # the other way: along the guided arrow, half way to its tip
-    x, y = middle(root(page).locator(".handle.point"))
-    q, values = read(page, "quantities"), read(page, "values")
-    assert values["line"] == "guided"
-    unit = root(page).locator(".sheet canvas").bounding_box()["width"] / 7.9  # CSS pixels of an axis unit, about
-    reach = 0.6 * 0.7 * q["sigma"] * unit
-    page.mouse.move(x + reach * q["guided"][0], y - reach * q["guided"][1])
+    # the other way: the pointer goes along an arrow
+    assert read(page, "values")["line"] == "guided"
+    page.mouse.move(*root(page).evaluate("r => r.placeOn('guided', 0.5)"))
     until(page, lambda: lit(page) == {"guided"}, lambda: lit(page))
     root(page).locator("[data-row=given]").hover()
     until(page, lambda: lit(page) == {"sy"}, lambda: lit(page))
 
 
 def test_everything_works_by_key_and_by_tap(show):
-    page = show()
+    page = show(has_touch=True)
     lines = root(page).locator(".lines")
     lines.focus()
     page.keyboard.press("ArrowUp")
@@ -152,10 +148,9 @@ def test_everything_works_by_key_and_by_tap(show):
     root(page).locator("[data-y='2']").focus()
     page.keyboard.press("ArrowRight")
     until(page, lambda: read(page, "values")["y"] == 3, lambda: read(page, "values"))
-    line(page, "only").locator(".term").nth(1).click()
-    page.mouse.move(5, 5)
+    line(page, "only").locator(".term").nth(1).tap()
     until(page, lambda: lit(page) == {"s"} and read(page, "values")["line"] == "only", lambda: lit(page))
-    line(page, "only").locator(".cell").nth(1).click()  # no term: the light goes out
+    line(page, "only").locator(".cell").nth(1).tap()  # no term: the light goes out
     until(page, lambda: not lit(page), lambda: lit(page))
 
 

@@ -10,12 +10,13 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from core.diffusion.bayes import terms
+from core.diffusion.bayes import rotation_share, terms
 from core.diffusion.exact import MixtureDenoiser
 from core.diffusion.guidance import classifier_free
 from core.diffusion.schedule import NoiseSchedule
 from core.gaussian_mixture import GaussianMixture
 from tests.core.derivations import EveryLine, Sides
+from tests.core.test_devices import DevicesAreNamed
 from ui import text
 
 STEP = 1e-5
@@ -121,6 +122,31 @@ def test_the_terms_that_the_page_shows_are_these(seed):
 
 def test_with_one_class_there_is_nothing_to_stretch():
     one = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
-    found = terms(MixtureDenoiser(one, NoiseSchedule.cosine(10)), torch.tensor([0.5, -1.0]).double(), 4, 0, 50.0)
+    denoiser, x = MixtureDenoiser(one, NoiseSchedule.cosine(10)), torch.tensor([0.5, -1.0]).double()
+    with DevicesAreNamed():
+        found = terms(denoiser, x, 4, 0, 50.0)
     assert float(found.log_p_y_given_x) == 0 and float(found.classifier.norm()) == 0
     torch.testing.assert_close(found.guided, found.score)
+
+
+def test_a_gradient_does_not_turn_and_a_rotation_does_nothing_else():
+    """Of a linear field the Jacobian is known; of exact scores the difference is a gradient."""
+    generator, s = torch.Generator().manual_seed(0), Scene(1)
+
+    def share(field, x: torch.Tensor, probes: int = 400) -> float:
+        with DevicesAreNamed():
+            return rotation_share(field, x, probes=probes, generator=generator)
+
+    def difference(x: torch.Tensor) -> torch.Tensor:
+        t = torch.full((len(x),), LEVEL, device=x.device)
+        return s.denoiser.score(x, t, torch.full_like(t, s.y)) - s.denoiser.score(x, t)
+
+    assert share(difference, torch.tensor(s.x)) < 1e-25
+    matrix = torch.randn(20, 20, generator=generator, dtype=torch.float64)
+    x = torch.zeros(20, dtype=torch.float64)
+    assert share(lambda x: x @ (matrix + matrix.T), x) < 1e-25
+    assert share(lambda x: x @ (matrix - matrix.T), x) == pytest.approx(1)
+    mixed = 2 * matrix + matrix.T
+    expected = float((mixed - mixed.T).square().sum() / (4 * mixed.square().sum()))
+    assert share(lambda x: x @ mixed, x) == pytest.approx(expected, rel=0.05)
+    assert share(lambda x: 0 * x, x) == 0

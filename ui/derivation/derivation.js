@@ -19,6 +19,7 @@ class Derivation {
     this.left = make("div", { class: "left" }, this.picture.sheet);
     root.append(make("div", { class: "stage" }, this.dials.root, make("div", { class: "columns" }, this.left, this.middle, this.digits.root)));
     watchRoom(root, () => this.arrange());
+    root.placeOn = (mark, share) => this.picture.placeOn(mark, share);
   }
 
   load(message, report) {
@@ -88,9 +89,9 @@ class Derivation {
     if (!this.header || !this.theme || !this.root.clientWidth) return;
     const { scale } = this.theme, now = typeScale();
     if (now !== scale) this.theme = readTheme(this.root);
-    const width = this.root.clientWidth - 26, narrow = width < 980 * Math.max(1, now * 0.97), phone = width < 620;
+    const width = this.root.clientWidth - 26, narrow = width < 980 * Math.max(1, now * 0.97), phone = width < 790 * Math.max(1, now * 0.97);
     Object.assign(this.root.dataset, { narrow, phone });
-    const size = phone ? width : narrow ? Math.min(this.header.height, Math.floor(width * 0.46)) : Math.min(this.header.height, Math.floor(width * 0.338));
+    const size = phone ? width : narrow ? Math.min(this.header.height, Math.floor(width - 470 * now)) : Math.min(this.header.height, Math.floor(width * 0.338));
     if (!anew && size === this.size && now === this.scale) return;
     const side = narrow ? Math.max(48, Math.min(56 * now, Math.floor((width - 48) / 10) - 2)) : 56;
     Object.assign(this, { size, side, scale: now });

@@ -38,6 +38,7 @@ class Digits {
     const { labels, side } = header;
     this.header = header;
     this.root.hidden = !side;
+    this.known = null;
     if (!side) return;
     for (const name of ["clean", "x", "none", "given"]) this[name] = part(name);
     this.asked.replaceChildren(labels.asked_1, this.pickers.digit, labels.asked_2, this.pickers.label);
@@ -65,18 +66,25 @@ class Digits {
 
   draw(values, index, alphaBar, theme, side, lit) {
     if (!this.header.side) return;
-    const { labels } = this.header, images = this.at(index, values.gamma, alphaBar);
-    for (const name of ["digit", "label"]) this.pickers[name].value = String(values[name]);
-    for (const { name, row, words, canvases, mark } of this.rows) {
-      const signed = name === "difference";
-      this.paint(canvases[0], images[name][0], side, name === "noisy" || !signed ? SPANS.noise : SPANS.difference, true, theme);
-      this.paint(canvases[1], images[name][1], side, SPANS.clean, signed, theme);
-      canvases.forEach((canvas, k) => canvas.setAttribute("aria-label", `${words.textContent}: ${k ? (name === "noisy" ? labels.clean : labels.implied) : labels.noise}`));
+    for (const { row, mark } of this.rows) {
       row.style.setProperty("--mark", theme.text[ROLE_OF[mark]] ?? theme.ink);
       row.classList.toggle("lit", Boolean(mark) && (lit === mark || (lit === "g" && mark === "gg")));
     }
-    const size = (values) => Math.hypot(...values), [difference] = images.difference, [none] = images.none;
-    const share = size(difference) / size(none);
+    for (const name of ["digit", "label"]) this.pickers[name].value = String(values[name]);
+    const known = [index, values.gamma, theme.dark, side].join();
+    if (known !== this.known) this.images(this.at(index, values.gamma, alphaBar), theme, side);
+    this.known = known;                                                             // a drag of the point changes none of it
+  }
+
+  images(images, theme, side) {
+    const { labels } = this.header;
+    for (const { name, words, canvases } of this.rows) {
+      const signed = name === "difference", told = [labels.noise, name === "noisy" ? labels.clean : labels.implied];
+      this.paint(canvases[0], images[name][0], side, signed ? SPANS.difference : SPANS.noise, true, theme);
+      this.paint(canvases[1], images[name][1], side, SPANS.clean, signed, theme);
+      canvases.forEach((canvas, k) => canvas.setAttribute("aria-label", `${words.textContent}: ${told[k]}`));
+    }
+    const share = Math.hypot(...images.difference[0]) / Math.hypot(...images.none[0]);
     this.note.textContent = `${fill(labels.share, { share: written(100 * share, share < 0.1 ? 1 : 0) })} ${labels.scale}`;
     this.root.dataset.share = share;
   }

@@ -9,8 +9,8 @@ function maths(node) {
     const made = document.createElementNS(MATHS, tag);
     made.textContent = node;
     if ("=+−".includes(node)) {
-      made.setAttribute("lspace", "0.2em");
-      made.setAttribute("rspace", "0.2em");
+      made.setAttribute("lspace", "0.22em");
+      made.setAttribute("rspace", "0.22em");
     } else if ("()[]|,∇".includes(node)) {
       made.setAttribute("stretchy", "false");
       made.setAttribute("lspace", node === "|" ? "0.15em" : "0");
@@ -69,16 +69,18 @@ class Lines {
         return { cell, box, value };
       });
       const row = make("div", { class: "line", role: "option", id: `line-${index}`, "data-line": line.name }, ...cells.map((c) => c.box));
-      row.addEventListener("click", (event) => this.tap(line, cells.find((c) => c.cell.lights && c.box.contains(event.target))));
+      row.addEventListener("click", (event) => {
+        this.choose(line.name);
+        if (event.pointerType !== "mouse") this.tap(line, cells.find((c) => c.cell.lights && c.box.contains(event.target)));
+      });
       return { line, row, cells };
     });
     this.terms = this.rows.flatMap(({ line, cells }) => cells.filter((c) => c.cell.lights).map((c) => ({ ...c, line })));
     this.list.replaceChildren(...this.rows.map((r) => r.row));
   }
 
-  // A tap on a term keeps it lit until it, or something that is no term, is tapped.
+  // A finger cannot hover: a tap on a term keeps it lit until it, or something that is no term, is tapped.
   tap(line, found) {
-    this.choose(line.name);
     const again = found && this.pinned === found.box;
     this.pinned = found && !again ? found.box : null;
     this.light(this.pinned ? found.cell.lights : null, this.pinned ? line : null);

@@ -77,6 +77,12 @@ class Picture {
     return found;
   }
 
+  // Where on the screen a share of an arrow lies.
+  placeOn(mark, share) {
+    const { x, y, dx, dy } = this.segments.find((s) => s.mark === mark), box = this.canvas.getBoundingClientRect();
+    return [box.left + x + share * dx, box.top + y + share * dy];
+  }
+
   hover(event) {
     const found = event && event.buttons === 0 ? this.nearest(event) : null;
     if (found === this.pointed) return;
@@ -135,7 +141,7 @@ class Picture {
   maps({ mixture, chosen }) {
     const { chart, theme } = this, known = JSON.stringify([mixture.map((g) => [g.meanX, g.meanY, g.cov, g.logWeight]), chosen, chart.width, theme.dark]);
     if (this.ground?.known === known) return this.ground;
-    const { sx, sy } = chart, count = GRID * GRID, share = new Float32Array(count), log = new Float64Array(count), own = new Float64Array(count);
+    const { sx, sy } = chart, count = GRID * GRID, share = new Float32Array(count), log = new Float64Array(count);
     const logs = new Array(mixture.length);
     let most = -Infinity;
     for (let j = 0, i = 0; j < GRID; j++) {
@@ -143,22 +149,19 @@ class Picture {
       for (let k = 0; k < GRID; k++, i++) {
         jointLogPdf(mixture, sx.low + ((sx.high - sx.low) * k) / (GRID - 1), y, logs);
         log[i] = logSumExp(logs);
-        own[i] = logs[chosen] - mixture[chosen].logWeight;
         share[i] = Math.exp(logs[chosen] - log[i]);
         if (log[i] > most) most = log[i];
       }
     }
-    const lines = (values, top) => {
-      const path = new Path2D();
-      for (const ring of RINGS) {
-        const found = contourSegments(values, GRID, GRID, top - 0.5 * ring * ring);
-        const x = (v) => chart.x(sx.low + ((sx.high - sx.low) * v) / (GRID - 1)), y = (v) => chart.y(sy.low + ((sy.high - sy.low) * v) / (GRID - 1));
-        for (let n = 0; n + 3 < found.length; n += 4) { path.moveTo(x(found[n]), y(found[n + 1])); path.lineTo(x(found[n + 2]), y(found[n + 3])); }
-      }
-      return path;
-    };
+    const px = new Path2D(), pxy = new Path2D(), g = mixture[chosen];
+    const x = (v) => chart.x(sx.low + ((sx.high - sx.low) * v) / (GRID - 1)), y = (v) => chart.y(sy.low + ((sy.high - sy.low) * v) / (GRID - 1));
+    for (const ring of RINGS) {
+      const found = contourSegments(log, GRID, GRID, most - 0.5 * ring * ring);
+      for (let n = 0; n + 3 < found.length; n += 4) { px.moveTo(x(found[n]), y(found[n + 1])); px.lineTo(x(found[n + 2]), y(found[n + 3])); }
+      ellipsePath(pxy, chart, g.meanX, g.meanY, g.cov, ring);
+    }
     const image = mapImage({}, share, GRID, GRID, 0, 1, coloursOf("density", theme, theme.mark.condition));
-    return (this.ground = { known, image, px: lines(log, most), pxy: lines(own, mixture[chosen].logTop) });
+    return (this.ground = { known, image, px, pxy });
   }
 
   // state: x, parts, t, y …; scene: mixture, chosen, quantities; shown: the marks of the line; lit: one of them, or null

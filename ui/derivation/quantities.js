@@ -43,6 +43,6 @@ function quantitiesAt(mixture, chosen, alphaBar, gamma, [x, y]) {
 
 // "(0.42, −1.31)", or the number.
 function spelt(value) {
-  const one = (v) => written(v, v === 0 || Math.abs(v) >= 1000 ? undefined : Math.abs(v) >= 100 ? 1 : 2);
+  const one = (v) => written(v, v === 0 || Math.abs(v) >= 1000 ? undefined : Math.abs(v) >= 100 ? 0 : Math.abs(v) >= 10 ? 1 : 2);
   return Array.isArray(value) ? `(${value.map(one).join(", ")})` : one(value);
 }

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from core.diffusion.schedule import NoiseSchedule
 
-MISTAKES = ("no_time", "signal", "short", "spread", "last_noise", "wrong_end")
+MISTAKES = ("no_time", "root", "short", "spread", "last_noise", "wrong_end")
 DATA = ("digits", "points")
 SHOWN = 20  # images that are seen; the rest are only measured
 COUNT = {"digits": 40, "points": 2_000}  # samples of each
 REAL = 1_000  # real images or points that they are compared with
 LINES = {  # by mistake: where the right function stands and where the wrong one, (file, name) each
     "no_time": (("mistakes", "told_the_time"), ("mistakes", "never_told_the_time")),
-    "signal": (("forward", "add_noise"), ("mistakes", "add_noise_without_root")),
+    "root": (("forward", "add_noise"), ("mistakes", "add_noise_without_root")),
     "short": (("mistakes", "all_levels"), ("mistakes", "too_few_levels")),
     "spread": (("mistakes", "fresh_noise"), ("mistakes", "fresh_noise_without_root")),
     "last_noise": (("mistakes", "fresh_noise"), ("mistakes", "fresh_noise_to_the_last")),
@@ -128,7 +128,7 @@ def compare(config: MistakeRun) -> Iterator[MistakeState]:
 def figures(mistake: str, schedule: NoiseSchedule, steps: int) -> dict[str, float]:
     """What the mistake changes, in numbers.
 
-    no_time: T. signal: t in the middle, and √ᾱ and ᾱ there. short: its last level and the share ᾱ that is left there.
+    no_time: T. root: a level t, and √(1−ᾱ) and 1−ᾱ there. short: its last level and the share ᾱ that is left there.
     spread: t and s of a step in the middle, σ and σ² there. last_noise and wrong_end: the level t of the last step, the
     standard deviation that it adds, and what it would add at T steps.
     """
@@ -137,8 +137,9 @@ def figures(mistake: str, schedule: NoiseSchedule, steps: int) -> dict[str, floa
 
     T, alpha_bar = schedule.T, schedule.alpha_bar.tolist()
     visited = levels(T, min(steps, T))
-    if mistake == "signal":
-        return {"t": T // 2, "root": alpha_bar[T // 2] ** 0.5, "plain": alpha_bar[T // 2]}
+    if mistake == "root":
+        t = max(1, T // 5)
+        return {"t": t, "root": (1 - alpha_bar[t]) ** 0.5, "plain": 1 - alpha_bar[t]}
     if mistake == "short":
         short = too_few_levels(schedule)
         return {"T": short.T, "of": T, "left": float(short.alpha_bar[-1])}

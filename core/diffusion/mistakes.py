@@ -72,9 +72,9 @@ def too_few_levels(schedule: NoiseSchedule) -> NoiseSchedule:
 
 
 def add_noise_without_root(schedule: NoiseSchedule, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-    """The mistake: ᾱ_t x_0 instead of √ᾱ_t x_0. Shapes as `add_noise`."""
+    """The mistake: (1−ᾱ_t) ε instead of √(1−ᾱ_t) ε, a variance for a standard deviation. Shapes as `add_noise`."""
     signal, sigma = signal_and_noise(schedule, t, x0)
-    return signal**2 * x0 + sigma * noise
+    return signal * x0 + sigma**2 * noise
 
 
 def told_the_time(network: Denoiser) -> Denoiser:
@@ -114,14 +114,14 @@ class Rules:
 RIGHT = Rules()
 MISTAKES = {
     "no_time": replace(RIGHT, time=never_told_the_time),
-    "signal": replace(RIGHT, add_noise=add_noise_without_root),
+    "root": replace(RIGHT, add_noise=add_noise_without_root),
     "short": replace(RIGHT, levels=too_few_levels),
     "spread": replace(RIGHT, noise=fresh_noise_without_root),
     "last_noise": replace(RIGHT, noise=fresh_noise_to_the_last),
     "wrong_end": replace(RIGHT, noise=fresh_noise_from_the_wrong_end),
 }
 RANGE = replace(RIGHT, scale=to_zero_and_one)  # a choice, no mistake
-TRAINED = ("no_time", "signal", "range")  # these need a network of their own
+TRAINED = ("no_time", "root", "range")  # these need a network of their own
 RULES = {"right": RIGHT, **MISTAKES, "range": RANGE}
 
 

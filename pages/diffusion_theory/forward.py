@@ -123,7 +123,7 @@ def _picture(wanted: Levels, levels, ways) -> int:
                     Curve(name="kl", x=along[1:], y=kl[1:], role="latent", dashed=True),
                     moment,
                     _name("snr", along, snr, 0.42, 12.0),
-                    _name("kl", along, kl, 0.3, 0.06),
+                    _name("kl", along, kl, 0.25, 0.012),
                 ],
             ),
         ],

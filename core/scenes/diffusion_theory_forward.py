@@ -193,4 +193,5 @@ def _densities(values: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndar
     return heights
 
 
-FIRST = (Levels(), Way(), Way(how="jump"), OneNumber())
+PUPIL = 16 / 127.5 - 1  # green of the cat's pixel that the page follows first
+FIRST = (Levels(), Way(), Way(how="jump"), OneNumber(PUPIL))

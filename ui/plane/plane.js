@@ -120,7 +120,8 @@ class Plane {
     if (!(width > 60) || !this.header) return;                                // a fold that is opening has no room yet
     this.width = width;
     this.theme = readTheme(this.root);
-    const narrow = width < 640, gap = 20, inner = width - 2 - 2 * 12;
+    const pairs = this.views.length === 4 && width >= 2 * LEAST_WIDTH + 60;   // four of them are too many to stand in a column
+    const narrow = width < 640 && !pairs, gap = 20, inner = width - 2 - 2 * 12;
     this.root.dataset.narrow = narrow;
     const weights = this.views.map((view) => Math.max(0.1, view.panel.weight)), sum = weights.reduce((a, b) => a + b, 0);
     const inRow = weights.map((w) => ((inner - gap * (weights.length - 1)) * w) / sum);

@@ -99,7 +99,7 @@ def _cloud(a, k: int, gamma: float, label: int, axis: list[Axis]) -> Panel:
         x=axis[0],
         y=axis[1],
         layers=layers,
-        note=[t.words(f"{ID}.note", share=text.number(100 * share)) for share in a["inside"][k].tolist()],
+        note=[t.words(f"{ID}.note", share=f"{100 * share:.1f}") for share in a["inside"][k].tolist()],
         equal=True,
     )
 

@@ -68,8 +68,8 @@ class Losses(Scene):
         return {
             "error": error,
             "error_se": error_se,
-            "own": own,
-            "own_se": own_se,
+            "own": own.astype(np.float32),  # no better than the network's own precision
+            "own_se": own_se.astype(np.float32),
             "x0": bound.of_error(schedule, "x0")[1:].numpy(),
             "v": bound.of_error(schedule, "v")[1:].numpy(),
             "alpha_bar": schedule.alpha_bar[1:].numpy(),

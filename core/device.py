@@ -4,6 +4,9 @@ import os
 
 import torch
 
+# full float32 in convolutions, as matrix products have it: a picture from one seed is the CPU's picture, to rounding
+torch.backends.cudnn.allow_tf32 = False
+
 
 def _available() -> tuple[str, ...]:
     """Return the kinds of device this machine has, best first."""

@@ -25,7 +25,7 @@ SEED = links.whole(f"{ID}.seed", 0, low=0, high=9_999)
 INK = links.strokes(f"{ID}.ink")
 IMAGES = ("mnist", "fashion_mnist")
 IMAGE_EXAMPLES = {"short": 15_000, "medium": 45_000, "long": 240_000}
-POINT_STEPS = {"short": 1_000, "medium": 4_000, "long": 12_000}
+POINT_STEPS = {"short": 1_000, "medium": 2_000, "long": 12_000}  # 2,000: within 20 seconds, benchmarks/drawing.py
 SHORTEST_DRAWING = 12  # points of a drawing, below which there is no shape to learn
 COMMAND = "python -m core.first_paint training"
 

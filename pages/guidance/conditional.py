@@ -111,7 +111,7 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
     """The share of each digit that is seen as asked for, with its interval; the recorded measurement."""
     t = text.current()
     if kept is None or not kept.at(scale):
-        text.prose(t.words("guidance.scale.unrecorded", command=COMMAND), small=True)
+        text.prose(t.words("guidance.unrecorded", command=COMMAND), small=True)
         return
     table = np.array(kept.confusion(scale))
     right, totals = table.diagonal(), table.sum(axis=1)

@@ -187,7 +187,7 @@ def _sentences(kept: GuidanceState | None, own: GuidanceState | None) -> None:
         text.prose(t.words(f"{ID}.measured", **values))
         text.prose(t.words(f"{ID}.recorded", command=COMMAND), small=True)
     else:
-        text.prose(t.words(f"{ID}.unrecorded", command=COMMAND), small=True)
+        text.prose(t.words("guidance.unrecorded", command=COMMAND) + " " + t.words(f"{ID}.quick"), small=True)
     if own is not None:
         m = own.measured[0]
         values = {"gamma": sheets.plain(m.scale), "agreement": percent(m.agreement), "spread": percent(m.spread)}

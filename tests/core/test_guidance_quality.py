@@ -21,6 +21,7 @@ from core.neural_network import to_unit
 SCHEDULE = NoiseSchedule.cosine(1000)
 FIRST = torch.linspace(-0.9, 0.9, 10)  # the toy's digits: pictures of one grey each
 CONFIG = GuidanceQuality("toy", (0.0, 1.0, 1.5), count=40, seeds=(0, 1), steps=3)
+pytestmark = pytest.mark.usefixtures("on_the_cpu")  # where the toy is
 
 
 class Greys:

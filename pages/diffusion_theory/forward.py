@@ -208,7 +208,8 @@ def _put_right(levels) -> None:
 def _presets() -> None:
     """Moments worth seeing, one press away."""
     late = tuple((x, 0.97 if x < 0.8 else 0.01) for x, _ in KNOTS)
-    rising = tuple((x, round(0.5 + 0.45 * float(np.cos(4.5 * np.pi * x)), 3)) for x, _ in KNOTS)
+    bumpy = (0.92, 0.82, 0.68, 0.54, 0.43, 0.36, 0.38, 0.48, 0.6, 0.66, 0.62, 0.48, 0.32, 0.18, 0.08, 0.01)
+    rising = tuple((x, y) for (x, _), y in zip(KNOTS, bumpy, strict=True))
     controls.presets(
         ID,
         {

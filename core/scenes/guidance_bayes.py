@@ -96,7 +96,8 @@ class Rotation(Scene):
 
         generator = torch.Generator("cpu").manual_seed(self.seed)
         x = torch.tensor(noisy, device=device)[None]  # (1, 28, 28)
-        return {"share": np.array(rotation_share(difference, x, probes=self.probes, generator=generator))}
+        share = rotation_share(difference, x, probes=self.probes, generator=generator)
+        return {"share": np.array(share, np.float32)}
 
 
 @dataclass(frozen=True)

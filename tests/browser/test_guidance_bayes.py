@@ -96,7 +96,6 @@ def test_a_drag_moves_the_arrows_at_once_and_the_link_has_the_point(show):
     assert values["x2"] < before["x2"] - 0.5
     check(read(page, "quantities"), PARTS[:3], values["t"], values["y"], values["gamma"], (values["x1"], values["x2"]))
     expect(page).to_have_url(re.compile(r"guidance\.bayes\.x1="), timeout=SLOW)
-    assert float(root(page).get_attribute("data-paint")) < 50
     mean = root(page).locator(".handle.mean").nth(1)
     drag(page, mean, 30, 30)
     until(page, lambda: read(page, "values")["parts"][1][1] > 1.8, lambda: read(page, "values"))
@@ -107,7 +106,8 @@ def test_a_drag_moves_the_arrows_at_once_and_the_link_has_the_point(show):
 
 
 def test_terms_and_arrows_light_each_other(show):
-    page = show()
+    """By mouse, then by finger and by key."""
+    page = show(has_touch=True)
     assert read(page, "alpha") == dict.fromkeys(read(page, "alpha"), 1)
     line(page, "guided").locator(".term").nth(1).hover()  # s(x)
     until(page, lambda: read(page, "alpha")["guided"] == 0.15, lambda: read(page, "alpha"))
@@ -125,13 +125,17 @@ def test_terms_and_arrows_light_each_other(show):
     until(page, lambda: lit(page) == {"guided"}, lambda: lit(page))
     root(page).locator("[data-row=given]").hover()
     until(page, lambda: lit(page) == {"sy"}, lambda: lit(page))
+    line(page, "only").locator(".term").nth(1).tap()
+    until(page, lambda: lit(page) == {"s"} and read(page, "values")["line"] == "only", lambda: lit(page))
+    line(page, "only").locator(".cell").nth(1).tap()  # no term: the light goes out
+    until(page, lambda: not lit(page), lambda: lit(page))
+    by_key(page)
 
 
-def test_everything_works_by_key_and_by_tap(show):
-    page = show(has_touch=True)
+def by_key(page: Page) -> None:
     lines = root(page).locator(".lines")
     lines.focus()
-    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
     until(page, lambda: read(page, "values")["line"] == "difference", lambda: read(page, "values"))
     page.keyboard.press("ArrowRight")
     until(page, lambda: lit(page) == {"g"}, lambda: lit(page))
@@ -148,14 +152,11 @@ def test_everything_works_by_key_and_by_tap(show):
     root(page).locator("[data-y='2']").focus()
     page.keyboard.press("ArrowRight")
     until(page, lambda: read(page, "values")["y"] == 3, lambda: read(page, "values"))
-    line(page, "only").locator(".term").nth(1).tap()
-    until(page, lambda: lit(page) == {"s"} and read(page, "values")["line"] == "only", lambda: lit(page))
-    line(page, "only").locator(".cell").nth(1).tap()  # no term: the light goes out
-    until(page, lambda: not lit(page), lambda: lit(page))
 
 
 def test_the_last_line_turns_every_arrow_round_and_the_digit_follows_gamma(show):
     page = show("&guidance.bayes.line=guided", reduced_motion="reduce")
+    fits_the_first_screen(page)
     assert read(page, "turn") == 0
     line(page, "noise").click()
     until(page, lambda: read(page, "turn") == 1, lambda: read(page, "turn"))
@@ -181,14 +182,16 @@ def test_the_last_line_turns_every_arrow_round_and_the_digit_follows_gamma(show)
     expect(page).to_have_url(re.compile(r"guidance\.bayes\.gamma=50"), timeout=SLOW)
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), [("en", "light", 1366), ("ko", "dark", 820)])
-def test_it_fits_the_first_screen_and_nothing_scrolls_sideways(show, language, theme, width):
-    page = show(language=language, theme=theme, width=width)
+def fits_the_first_screen(page: Page) -> None:
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    box = root(page).bounding_box()
+    assert box["y"] + box["height"] <= 768
+    assert root(page).locator(".line").evaluate_all("all => all.every(l => l.clientHeight < 60)")
     fits_its_width(page)
-    if width == 1366:
-        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
-        box = root(page).bounding_box()
-        assert box["y"] + box["height"] <= 768
-        assert root(page).locator(".line").evaluate_all("all => all.every(l => l.clientHeight < 60)")
+
+
+def test_everything_is_drawn_on_a_tablet(show):
+    page = show(language="ko", theme="dark", width=820, has_touch=True)
+    fits_its_width(page)
     for canvas in root(page).locator("canvas").all():
         assert shades(canvas) > 3

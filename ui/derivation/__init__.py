@@ -88,7 +88,7 @@ def encode(
     bounds: Mapping[str, Sequence[float]],
     digits: Digits | None = None,
     reach: float = 3.6,
-    height: int = 400,
+    height: int = 386,
     scene: str = "",
 ) -> bytes:
     """The message of `derivation`. Raises ValueError for a missing label or value, and for arrays that do not fit.

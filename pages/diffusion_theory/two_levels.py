@@ -139,7 +139,7 @@ def _growing(steps: int, at: np.ndarray, parts: np.ndarray, examples: np.ndarray
     """The three parts of the loss, and pictures as they sharpen."""
     t = text.current()
     with st.container(horizontal=True, gap="medium"):
-        left, right = st.container(width=430), st.container(width=600)
+        left, right = st.container(width=410), st.container(width=590)
     finite = parts[np.isfinite(parts).all(axis=1)] if len(parts) else parts
     first = float(finite[0].max()) if len(finite) else 200.0
     top = max(50.0, min(float(np.percentile(finite, 99.5)) if len(finite) else 250.0, 3 * first))

@@ -4,7 +4,7 @@
     with page.experiment("diffusion_model.denoise", settings=(STEPS, ETA, SAMPLER)) as scene:
         if scene.open:                       # always True for the starred; the folded ones run only when opened
             ...                              # widgets, picture, sentence
-            page.derivation("diffusion_model.one_jump")
+            page.derivation("diffusion_model.ddpm")
             page.code("core/diffusion/samplers.py", "ddim", highlight=("x0 =",))
     page.prediction("diffusion_model.prediction", ("yes", "no"), lambda: ("no", {"loss": "0.03"}))
     page.end()

@@ -3,7 +3,7 @@
     t = text.current()
     t.words("em.starts.caption", runs=40)     section of that id in content/<language>/em.md
     t.label("scene.copy")                     content/<language>/ui.toml
-    t.formula("diffusion_model.one_jump")     content/formulas/diffusion_model.toml, as LaTeX
+    t.formula("diffusion_theory.one_jump")    content/formulas/diffusion_theory.toml, as LaTeX
     text.prose(t.words(...))                  draws Markdown; `text.prose(..., small=True)` as a caption
 
 A page's Markdown: a section begins with a line `# <id>`, where the id is the full dotted name, and goes on to the next

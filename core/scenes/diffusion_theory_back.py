@@ -268,4 +268,5 @@ class OneJump(Scene):
 
 
 NAMES = ("humps", "three", "one")
-FIRST = (Walks(), *(Ends(d, data, schedule) for d in (1, 2) for data in NAMES for schedule in SCHEDULES))
+LONGEST = Walks(schedule="linear", steps=1000)  # of a preset: all levels, as the book's DDPM takes them
+FIRST = (Walks(), LONGEST, *(Ends(d, data, schedule) for d in (1, 2) for data in NAMES for schedule in SCHEDULES))

@@ -159,11 +159,11 @@ def _sentences(walks: Walks, a: Mapping[str, np.ndarray]) -> None:
     t = text.current()
     numbers = {name: text.number(float(a[name]), 2) for name in ("sde_far", "ode_far", "floor")}
     spreads = {name: text.number(float(a[name]), 3) for name in ("sde_std", "ode_std", "std")}
-    said = {"steps": walks.steps, "particles": f"{walks.particles:,}"}
+    said = {"steps": f"{walks.steps:,}", "particles": f"{walks.particles:,}"}
     text.prose(t.words(f"{ID}.caption", **said, **numbers))
     text.prose(t.words(f"{ID}.caption.std", **spreads), small=True)
     if walks.steps > len(a["t"]) - 1:
-        text.prose(t.words(f"{ID}.thinned", steps=walks.steps, frames=len(a["t"])), small=True)
+        text.prose(t.words(f"{ID}.thinned", steps=f"{walks.steps:,}", frames=len(a["t"])), small=True)
 
 
 def _ends(walks: Walks) -> None:

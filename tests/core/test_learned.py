@@ -214,7 +214,7 @@ def test_heads_that_the_weights_do_not_know_of_are_checked_too():
 
 
 def test_a_kept_model_is_the_one_that_was_trained(tmp_path):
-    state = last(train_diffusion(tiny()))
+    state = last(train_diffusion(tiny(), CPU))
     ModelStore(tmp_path).save(state.config.key, *state.result())
     before = torch.get_rng_state()
     network, schedule = restore_network(*ModelStore(tmp_path).load(state.config.key), CPU)

@@ -63,7 +63,7 @@ RECORDS = {"images": IMAGES, "points": POINTS}
 
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 @pytest.mark.parametrize(("sampler", "eta"), RUNS)
-def test_frames_are_the_steps_of_the_sampler(sampler, eta, record):
+def test_frames_are_the_steps_of_the_sampler(sampler, eta, record, on_the_cpu):
     config, state = run(record, sampler=sampler, eta=eta, labels=(0, 4))
     steps = 40 if sampler == "ddpm" else 8
     assert len(state.frames) == steps + 1 and (state.step, state.steps, state.progress) == (steps, steps, 1)

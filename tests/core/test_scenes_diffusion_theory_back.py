@@ -35,7 +35,7 @@ def by_hand(x: np.ndarray, t: int) -> np.ndarray:
 # ---- score ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_scores_at_a_point():
+def test_the_scores_at_a_point(on_the_cpu):
     a = scene.shown(ScoreAt("blobs", (), BLOBS, *score_scenes.START))
     x = np.array([score_scenes.START])
     denoiser, schedule, _ = load(BLOBS)
@@ -64,7 +64,7 @@ def test_the_learned_arrows_point_where_the_network_says_and_are_shorter_than_on
     assert np.quantile(cosine, 0.05) > 0.99
 
 
-def test_the_error_of_the_learned_score():
+def test_the_error_of_the_learned_score(on_the_cpu):
     """Measured again on other draws, by other means: within five standard errors of the difference."""
     a = scene.shown(ScoreError(BLOBS))
     denoiser, _, _ = load(BLOBS)

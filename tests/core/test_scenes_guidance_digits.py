@@ -15,6 +15,7 @@ from core.scenes.guidance_scale import FIXED, Asked, Sweep, columns
 from tests.core.test_guidance_quality import FIRST, small  # noqa: F401
 
 DOT = (((0.5, 0.5),),)
+pytestmark = pytest.mark.usefixtures("on_the_cpu")  # where the toy is
 
 
 def test_columns_hold_every_digit_as_often_as_there_is_room():

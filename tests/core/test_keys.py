@@ -4,10 +4,14 @@ import pytest
 
 from core import train
 from core.curve import CurveConfig, CurveRun
-from core.diffusion.learned import DiffusionConfig
+from core.diffusion.latent import LatentConfig
+from core.diffusion.learned import DiffusionConfig, ScheduleConfig
+from core.diffusion.mistaken import MistakenConfig
+from core.diffusion.noisy_classifier import NoisyClassificationConfig, NoisyClassifierConfig
 from core.diffusion.quality import Entry, QualityConfig
 from core.diffusion.sampling import SamplingConfig
 from core.digit_mlp import DigitRun
+from core.hierarchical_learned import HierarchyRun
 from core.neural_network import ClassificationConfig, ClassifierConfig
 from core.store import shipped
 from core.training import TrainingConfig
@@ -22,15 +26,25 @@ def config_of(record: dict):
     """The config that a shipped model was trained from."""
     if record["kind"] == "diffusion":
         return DiffusionConfig.from_record(record["config"])
+    if record["kind"] == "mistaken":
+        return MistakenConfig.from_record(record["config"])
     if record["kind"] == "vae":
         return VAERun.from_record(record["config"])
+    if record["kind"] == "hierarchical":
+        return HierarchyRun.from_record(record["config"])
     config = record["config"]
+    if record["kind"] == "latent_diffusion":
+        return LatentConfig.from_record(config)
+    if record["kind"] == "noisy_classifier":
+        network = NoisyClassifierConfig(**{**config["network"], "widths": tuple(config["network"]["widths"])})
+        schedule = ScheduleConfig(**config["schedule"])
+        return NoisyClassificationConfig(config["dataset"], TrainingConfig(**config["training"]), network, schedule)
     network = ClassifierConfig(**{**config["network"], "widths": tuple(config["network"]["widths"])})
     return ClassificationConfig(config["dataset"], TrainingConfig(**config["training"]), network)
 
 
 def test_every_kind_of_model_ships():
-    assert {record["kind"] for record in SHIPPED.values()} == {"classifier", "diffusion", "vae"}
+    assert {record["kind"] for record in SHIPPED.values()} >= {"classifier", "diffusion", "vae", "mistaken"}
 
 
 @pytest.mark.parametrize("key", SHIPPED)
@@ -58,6 +72,7 @@ def test_a_model_that_ships_has_the_key_of_its_config(key):
         (train.diffusion_config("mnist", 8), "diffusion-51b579075d9c", False),
         (train.classifier_config("mnist", 8), "classifier-f4f9043dbc49", False),
         (train.vae_config("mnist", 8), "vae-c633a5c46cff", False),
+        (train.hierarchical_config("mnist", 8), "hierarchical-830fea5af2b3", False),
     ],
     ids=lambda value: type(value).__name__,
 )

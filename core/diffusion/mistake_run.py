@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 MISTAKES = ("no_time", "root", "short", "spread", "last_noise", "wrong_end")
 DATA = ("digits", "points")
+HIDDEN = {  # what a riddle may hide: on digits a network does as well without the time, on points 20 steps hide a root
+    "digits": ("root", "short", "spread", "last_noise", "wrong_end"),
+    "points": ("no_time", "short", "spread", "last_noise", "wrong_end"),
+}
 SHOWN = 20  # images that are seen; the rest are only measured
 COUNT = {"digits": 40, "points": 2_000}  # samples of each
-REAL = 1_000  # real images or points that they are compared with
+REAL = {"digits": 1_000, "points": 2_000}  # real ones that they are compared with
 LINES = {  # by mistake: where the right function stands and where the wrong one, (file, name) each
     "no_time": (("mistakes", "told_the_time"), ("mistakes", "never_told_the_time")),
     "root": (("forward", "add_noise"), ("mistakes", "add_noise_without_root")),
@@ -157,10 +161,10 @@ def figures(mistake: str, schedule: NoiseSchedule, steps: int) -> dict[str, floa
     return {"T": T}
 
 
-def riddle(number: int) -> str:
-    """The mistake behind a riddle: every six riddles in a row hide all six, in an order of their own."""
-    deck, place = divmod(number, len(MISTAKES))
-    return MISTAKES[int(np.random.default_rng(deck).permutation(len(MISTAKES))[place])]
+def riddle(number: int, data: str) -> str:
+    """The mistake behind a riddle: every five riddles in a row hide all of HIDDEN, in an order of their own."""
+    deck, place = divmod(number, len(HIDDEN[data]))
+    return HIDDEN[data][int(np.random.default_rng(deck).permutation(len(HIDDEN[data]))[place])]
 
 
 def mark(kind: str, x: Tensor) -> Mark:
@@ -206,8 +210,8 @@ def real_data(kind: str) -> Tensor:
     from core.diffusion.mistakes import to_minus_one_and_one
 
     if kind == "digits":
-        return to_minus_one_and_one(data.images("mnist", "test").images[:REAL])
-    return data.shape("moons", COUNT["points"], torch.Generator("cpu").manual_seed(1_000_000))
+        return to_minus_one_and_one(data.images("mnist", "test").images[: REAL["digits"]])
+    return data.shape("moons", REAL["points"], torch.Generator("cpu").manual_seed(1_000_000))
 
 
 def other_data(kind: str) -> Tensor:

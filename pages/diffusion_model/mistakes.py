@@ -6,18 +6,20 @@ import difflib
 import html
 import time
 
+import numpy as np
 import streamlit as st
 
 from core import scene
-from core.diffusion.mistake_run import LINES, MISTAKES, Mark, MistakeRun, MistakeState, riddle
+from core.diffusion.mistake_run import COUNT, LINES, MISTAKES, REAL, Mark, MistakeRun, MistakeState, riddle
 from core.job import Snapshot
 from core.scenes.diffusion_model_mistakes import RangeScene
 from pages.diffusion_model import common, train
-from ui import chapter, charts, code, controls, links, live, player, text
+from ui import chapter, code, controls, links, live, player, text
+from ui.plane import Axis, Curve, Panel, Rule, plane
 
 ID = "diffusion_model.mistakes"
 MODE = links.choice(f"{ID}.mode", "compare", ("compare", "guess", "range"))
-BUG = links.choice(f"{ID}.bug", "no_time", MISTAKES)
+BUG = links.choice(f"{ID}.bug", "root", MISTAKES)
 DATA = links.choice(f"{ID}.data", "digits", ("digits", "points"))
 STEPS = links.whole(f"{ID}.steps", 20, low=2, high=200)
 CLIP = links.flag(f"{ID}.clip", True)
@@ -38,7 +40,9 @@ def draw(page: chapter.Chapter) -> None:
         mode, asked = _controls()
         shot = _asked(asked)
         going = shot.status in live.ACTIVE
-        st.fragment(_walks, run_every=0.7 if going else None)(asked, mode == "guess" and not _revealed(), going)
+        st.fragment(_walks, run_every=0.7 if going else None)(
+            asked, mode == "guess" and not _revealed(asked.data), going
+        )
         if mode == "guess":
             _guess(asked, shot.state)
         elif shot.state is not None:
@@ -50,6 +54,7 @@ def draw(page: chapter.Chapter) -> None:
             {
                 "grain": {MODE: "compare", BUG: "last_noise", DATA: "digits", STEPS: 20},
                 "unseen": {MODE: "compare", BUG: "last_noise", DATA: "digits", STEPS: 200},
+                "time": {MODE: "compare", BUG: "no_time", DATA: "points", STEPS: 20},
                 "smooth": {MODE: "compare", BUG: "spread", DATA: "points", STEPS: 20},
                 "riddle": {MODE: "guess"},
                 "book": {MODE: "range"},
@@ -70,11 +75,13 @@ def _controls() -> tuple[str, MistakeRun]:
                 bug = str(controls.select(BUG, look="select"))
         elif mode == "guess":
             with st.container(width=140):
-                bug = riddle(int(controls.number(RIDDLE)))
+                controls.number(RIDDLE)
         data = "digits"
         if mode != "range":
             with st.container(width="content"):
                 data = str(controls.select(DATA))
+        if mode == "guess":
+            bug = riddle(int(links.value(RIDDLE)), data)
         with st.popover(t.label("control.more"), icon=":material/tune:"):
             steps = int(controls.slider(STEPS))
             clip = bool(controls.toggle(CLIP)) if data == "digits" else True
@@ -166,10 +173,16 @@ def _player(asked: MistakeRun, state: MistakeState, hidden: bool) -> None:
 
 def _told(asked: MistakeRun, state: MistakeState) -> None:
     """What the line does, its numbers, the marks, and both versions of the line."""
-    t = text.current()
-    text.prose(t.words(f"{ID}.mark.{asked.mistake}", **_figures(asked, state)))
+    text.prose(_words(asked, state))
     _marks(asked, state.marks, _name(asked.mistake))
     _lines(asked.mistake)
+
+
+def _words(asked: MistakeRun, state: MistakeState) -> str:
+    """What the line does, with its numbers, and what to look for in these data."""
+    t, look = text.current(), f"{ID}.look.{asked.mistake}.{asked.data}"
+    words = t.words(f"{ID}.mark.{asked.mistake}", **_figures(asked, state))
+    return f"{words} {t.words(look)}" if t.has(look) else words
 
 
 def _figures(asked: MistakeRun, state: MistakeState) -> dict[str, str]:
@@ -196,8 +209,8 @@ def _marks(asked: MistakeRun, marks: tuple[Mark, Mark, Mark] | None, name: str) 
         cells = "".join(f"<td>{_cell(column, getattr(mark, column))}</td>" for column in columns)
         rows += f'<tr><th scope="row">{html.escape(title)}</th>{cells}</tr>'
     st.html(f'<table class="marks"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>')
-    count = len(marks) and {"digits": "40", "points": "2,000"}[asked.data]
-    text.prose(t.words(f"{ID}.table.caption.{asked.data}", count=count), small=True)
+    compared = {"count": f"{COUNT[asked.data]:,}", "real": f"{REAL[asked.data]:,}"}
+    text.prose(t.words(f"{ID}.table.caption.{asked.data}", **compared), small=True)
 
 
 def _cell(column: str, value: float) -> str:
@@ -226,28 +239,29 @@ def _lines(mistake: str) -> None:
 # ---- the riddle -----------------------------------------------------------------------------------------------------
 
 
-def _revealed() -> bool:
-    return links.value(RIDDLE) in st.session_state.get(f"{ID}.answers", {})
+def _revealed(data: str) -> bool:
+    return (links.value(RIDDLE), data) in st.session_state.get(f"{ID}.answers", {})
 
 
 def _guess(asked: MistakeRun, state: MistakeState | None) -> None:
     """Six answers, one of them right; the marks help before it is revealed, the line is shown after."""
     t, number = text.current(), links.value(RIDDLE)
-    answers: dict[int, str] = st.session_state.setdefault(f"{ID}.answers", {})
+    answers: dict[tuple[int, str], str] = st.session_state.setdefault(f"{ID}.answers", {})
+    given = (number, asked.data) in answers
     if state is not None:
-        _marks(asked, state.marks, _name(asked.mistake) if number in answers else "?")
+        _marks(asked, state.marks, _name(asked.mistake) if given else "?")
     picked = st.pills(
-        t.words(f"{ID}.guess.which"), list(MISTAKES), key=f"{ID}.pick.{number}", format_func=_name,
-        disabled=number in answers,
+        t.words(f"{ID}.guess.which"), list(MISTAKES), key=f"{ID}.pick.{number}.{asked.data}", format_func=_name,
+        disabled=given,
     )  # fmt: skip
-    if number not in answers:
+    if not given:
         st.button(
             t.words(f"{ID}.guess.reveal"), key=f"{ID}.reveal", type="primary", disabled=picked is None,
-            on_click=answers.__setitem__, args=(number, picked),
+            on_click=answers.__setitem__, args=((number, asked.data), picked),
         )  # fmt: skip
         return
-    truth, answer = riddle(number), answers[number]
-    right = sum(given == riddle(n) for n, given in answers.items())
+    truth, answer = asked.mistake, answers[number, asked.data]
+    right = sum(said == riddle(*which) for which, said in answers.items())
     verdict = t.words(f"{ID}.guess.{'right' if answer == truth else 'wrong'}", name=_name(truth))
     text.prose(f"{verdict} {t.words(f'{ID}.guess.score', right=right, of=len(answers))}")
     st.button(
@@ -255,7 +269,7 @@ def _guess(asked: MistakeRun, state: MistakeState | None) -> None:
         on_click=links.put_all, args=({RIDDLE: (number + 1) % 10_000},),
     )  # fmt: skip
     if state is not None:
-        text.prose(t.words(f"{ID}.mark.{truth}", **_figures(asked, state)))
+        text.prose(_words(asked, state))
         _lines(truth)
 
 
@@ -282,17 +296,12 @@ def _range() -> None:
         text.prose(t.words(f"{ID}.range.caption", **even, **stds))
     with right:
         st.markdown(f"**{t.words(f'{ID}.range.chart')}**")
-        T = a["ratio"].shape[1]
-        at = charts.thin(T, 200)
-        curves = [
-            charts.Curve(role, (at + 1).tolist(), a["ratio"][k, at].tolist(), t.words(f"{ID}.range.row.{name}"))
+        levels = np.arange(1.0, a["ratio"].shape[1] + 1)
+        seen = np.log10(a["ratio"])
+        layers = [
+            Curve(name=name, role=role, x=levels, y=np.clip(seen[k], -4, 4), label=t.words(f"{ID}.range.row.{name}"))
             for k, (name, role) in enumerate((("right", "data"), ("book", "model")))
         ]
-        curves.append(charts.Curve("exact", [1, T], [1.0, 1.0], t.words(f"{ID}.range.even")))
-        charts.show(
-            charts.curves(
-                curves, charts.Axis(t.words(f"{ID}.range.x"), 1, T),
-                charts.Axis(t.words(f"{ID}.range.y"), 1e-3, 1e3, log=True), height=260,
-            ),
-            key=f"{ID}.range_chart",
-        )  # fmt: skip
+        layers.append(Rule(name="even", role="exact", y=0.0, label=t.words(f"{ID}.range.even")))
+        axes = Axis(t.words(f"{ID}.range.x"), 0, len(levels)), Axis(t.words(f"{ID}.range.y"), -3, 3)
+        plane([Panel(name="ratio", x=axes[0], y=axes[1], layers=layers)], key=f"{ID}.range_plane", height=260)

@@ -178,6 +178,7 @@ class AnatomyView {
     notes.now.textContent = fill(labels.heat_t, { t: this.t });
     set(notes.now, { left: `${x + share * w}px`, top: `${y + h + 6}px`, transform: `translateX(${share < 0.06 ? 0 : share > 0.94 ? -100 : -50}%)`, fontWeight: 700, color: theme.ink });
     this.foot.hidden = !this.narrow;
+    this.root.dataset.narrow = this.narrow;
     notes.key.hidden = this.narrow;
     notes.invite.hidden = this.narrow || Boolean(this.memory.used);
     const low = boxes.get(header.stages[1].name), bottom = 8 + 2 * this.pitch + this.over;
@@ -196,7 +197,7 @@ class AnatomyView {
     const channel = Math.min(this.channels[stage.name] ?? stage.order[0], count - 1);
     const attends = stage.name === header.looks.stage;
     const right = attends ? (header.looks.heads + 1) * (LOOK + 8) + 270 * theme.scale : 150 + 250 * theme.scale;
-    const room = this.width < 2 * right ? this.width - 8 : this.width - right;
+    const room = this.width - right < 300 ? this.width - 8 : this.width - right;
     const grid = this.drawGrid(stage, k, channel, room, theme);
     const rows = [];
     const add = (name, value) => rows.push(make("dt", {}, name), make("dd", {}, value));

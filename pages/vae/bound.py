@@ -136,7 +136,8 @@ def _figures(known: dict[str, dict]) -> None:
     found = _measured(MEASURED, known.get("digits", {}).get("key", ""))
     if found is not None:
         said = t.words(f"{ID}.table.ours", images=f"{found['images']:,}", k=f"{found['k']:,}")
-        lines.insert(0, (said, f"{_nats(found['nats'])} ± {found['standard_error']:.2f}", f"`{COMMAND}`"))
+        nats = f"{_nats(found['nats'])}\u00a0±\u00a0{found['standard_error']:.2f}"  # never broken into two lines
+        lines.insert(0, (said, nats, f"`{COMMAND}`"))
     text.prose(f"**{t.words(f'{ID}.table')}**")
     table = [f"| {' | '.join(head)} |", "|---|---:|---|", *(f"| {' | '.join(line)} |" for line in lines)]
     text.prose("\n".join(table))

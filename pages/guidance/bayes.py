@@ -35,7 +35,7 @@ OVERLAP = ((0.5, -0.3, 0.0, 0.9, 0.6, 0.6), (0.5, 0.3, 0.0, 0.9, 0.6, -0.6), *PA
 USUAL = {LEVEL: 600, GAMMA: 3.0, Y: 2, X1: 0.7, X2: 1.0, LINE: "guided", ROWS: PARTS, COUNT: 3}
 PRESETS = {
     "usual": USUAL | {DIGIT: 4, LABEL: 9},
-    "conditional": USUAL | {GAMMA: 1.0},
+    "two": USUAL | {ROWS: TWO, COUNT: 2, LEVEL: 400, X1: -0.8, X2: 1.0},
     "away": USUAL | {GAMMA: -1.0, LINE: "only"},
     "inside": USUAL | {ROWS: INSIDE, COUNT: 2, LEVEL: 300, X1: 1.8, X2: -0.6, LINE: "difference"},
     "overlap": USUAL | {ROWS: OVERLAP, COUNT: 2, LEVEL: 300, X1: -1.4, X2: -0.2},

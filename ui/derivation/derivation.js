@@ -115,6 +115,8 @@ class Derivation {
     this.lines.say(quantities);
     this.words(values, quantities);
     this.digits.draw(values, index, alphaBar, this.theme, this.side, this.lit);
+    const asked = header.values.digit === values.digit && header.values.label === values.label;
+    this.digits.root.classList.toggle("waiting", !asked);                    // until the network has answered
     this.root.dataset.quantities = JSON.stringify(quantities);
     this.root.dataset.values = JSON.stringify(values);
     this.root.dataset.lit = this.lit ?? "";

@@ -4,7 +4,7 @@ At each scale and seed as many of each digit are made; the classifier that ships
 Fréchet distance to the test images is taken. Real digits are never at zero either: `floors` are the same distance of as
 many training images, others for each seed.
 
-python -m core.diffusion.guidance_quality      measures what ships and keeps the tables; on a GPU, about a minute
+python -m core.diffusion.guidance_quality      measures what ships and keeps the tables; it takes a GPU
 """
 
 from __future__ import annotations

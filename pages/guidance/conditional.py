@@ -66,10 +66,18 @@ def draw(page: chapter.Chapter) -> None:
 def _asked() -> tuple[int, ...]:
     """The field; the digits that are in it, in their order."""
     t = text.current()
-    if FIELD not in st.session_state or st.session_state.get(f"{FIELD}.version") != links.version(ASKED):
+    version = links.version(ASKED)
+    if FIELD not in st.session_state or st.session_state.get(f"{FIELD}.version") != version or links.forced(ASKED):
         st.session_state[FIELD] = "".join(str(round(row[0])) for row in links.value(ASKED))
-        st.session_state[f"{FIELD}.version"] = links.version(ASKED)
-    st.text_input(t.words(f"{ID}.asked"), key=FIELD, max_chars=40, help=t.words(f"{ID}.asked.help", most=MOST))
+        st.session_state[f"{FIELD}.version"] = version
+    st.text_input(
+        t.words(f"{ID}.asked"),
+        key=FIELD,
+        max_chars=40,
+        help=t.words(f"{ID}.asked.help", most=MOST),
+        on_change=links.touched,
+        args=(ASKED,),
+    )
     digits = tuple(int(c) for c in st.session_state[FIELD] if c in "0123456789")[:MOST]
     links.put(ASKED, tuple((float(d),) for d in digits))
     return digits

@@ -171,6 +171,7 @@ def _sentences(kept: GuidanceState | None, own: GuidanceState | None) -> None:
     t = text.current()
     if kept is not None:
         best = min({m.scale for m in kept.measured}, key=lambda s: np.mean([m.distance for m in kept.at(s)]))
+        least = min({m.scale for m in kept.measured}, key=lambda s: np.mean([m.spread for m in kept.at(s)]))
         last = max(m.scale for m in kept.measured)
         values = {
             "count": f"{sum(map(sum, kept.at(best)[0].named)):,}",
@@ -182,7 +183,9 @@ def _sentences(kept: GuidanceState | None, own: GuidanceState | None) -> None:
             "spread": percent(np.mean([m.spread for m in kept.at(best)])),
             "last": sheets.plain(last),
             "last_agreement": percent(np.mean([m.agreement for m in kept.at(last)])),
-            "last_spread": percent(np.mean([m.spread for m in kept.at(last)])),
+            "last_distance": text.number(float(np.mean([m.distance for m in kept.at(last)])), 2),
+            "least": sheets.plain(least),
+            "least_spread": percent(np.mean([m.spread for m in kept.at(least)])),
         }
         text.prose(t.words(f"{ID}.measured", **values))
         text.prose(t.words(f"{ID}.recorded", command=COMMAND), small=True)

@@ -128,7 +128,8 @@ def test_the_recorded_table_is_told_as_it_is(monkeypatch):
         assert numbers["distance"] == pytest.approx(1.05, abs=0.06) and numbers["floor"] == 0.33
         each = np.array([99, 98]) / 120
         assert numbers["agreement"] == pytest.approx(100 * each.mean(), abs=0.06)
-        assert numbers["last_spread"] == pytest.approx(100 / 2.2, abs=0.06)
+        assert numbers["least"] == 10 and numbers["least_spread"] == pytest.approx(100 / 2.2, abs=0.06)
+        assert numbers["last_distance"] == pytest.approx(9.75, abs=0.06)
 
 
 def test_a_quick_measurement_of_ones_own_scale():

@@ -65,6 +65,7 @@ def draw(page: chapter.Chapter) -> None:
                 "wrong": {SOURCE: "test", T: 700, LABEL: "3", STAGE: "x0"},
             },
         )
+        page.derivation("diffusion_theory.conversions")
         page.code("core/diffusion/anatomy.py", "hooked", "observe", "attention_shares")
         page.code("core/diffusion/unet.py", "UNet.forward", "ResidualBlock.forward", "time_embedding")
 

@@ -73,6 +73,8 @@ class AnatomyView {
     const y = 8 + over, from = Math.round(left(1)), to = Math.round(left(6) + side);
     this.heatBox = { x: from, y: Math.round(y), w: to - from, h: side };
     this.narrow = column < 60 + 24 * scale;
+    this.footed = this.narrow || scale > 1.1;
+    this.look = 7 * Math.round((LOOK * scale) / 7);
     Object.assign(this, { width, height: Math.round(8 + ROWS * pitch - between + 6), side, over, under, pitch, column, left });
     this.paintAll();
   }
@@ -177,10 +179,10 @@ class AnatomyView {
     set(notes.high, { left: `${x + w}px`, top: under, transform: "translateX(-100%)" });
     notes.now.textContent = fill(labels.heat_t, { t: this.t });
     set(notes.now, { left: `${x + share * w}px`, top: `${y + h + 6}px`, transform: `translateX(${share < 0.06 ? 0 : share > 0.94 ? -100 : -50}%)`, fontWeight: 700, color: theme.ink });
-    this.foot.hidden = !this.narrow;
+    this.foot.hidden = !this.footed;
     this.root.dataset.narrow = this.narrow;
-    notes.key.hidden = this.narrow;
-    notes.invite.hidden = this.narrow || Boolean(this.memory.used);
+    notes.key.hidden = this.footed;
+    notes.invite.hidden = this.footed || Boolean(this.memory.used);
     const low = boxes.get(header.stages[1].name), bottom = 8 + 2 * this.pitch + this.over;
     set(notes.key, { left: `${EDGE}px`, top: `${bottom}px`, width: `${this.left(1) + 0.35 * low.w - EDGE}px` });
     set(notes.invite, { left: `${this.left(6) - 4}px`, top: `${bottom + this.side - 18 * theme.scale}px`, width: `${2 * (this.column + GAP) - 8}px` });
@@ -196,7 +198,7 @@ class AnatomyView {
     const words = make("p", { class: "words" }, make("b", {}, stage.label), stage.note);
     const channel = Math.min(this.channels[stage.name] ?? stage.order[0], count - 1);
     const attends = stage.name === header.looks.stage;
-    const right = attends ? (header.looks.heads + 1) * (LOOK + 8) + 270 * theme.scale : 150 + 250 * theme.scale;
+    const right = attends ? (header.looks.heads + 1) * (this.look + 8) + 270 * theme.scale : 150 + 250 * theme.scale;
     const room = this.width - right < 300 ? this.width - 8 : this.width - right;
     const grid = this.drawGrid(stage, k, channel, room, theme);
     const rows = [];
@@ -269,7 +271,7 @@ class AnatomyView {
 
   // The picture with the chosen place on it, and how much each place of it weighs for each head.
   drawLooks() {
-    const { header, theme } = this, { labels, looks } = header, side = LOOK, n = Math.round(Math.sqrt(looks.places));
+    const { header, theme } = this, { labels, looks } = header, side = this.look, n = Math.round(Math.sqrt(looks.places));
     const under = this.index(looks.picture), wide = (looks.heads + 1) * (side + 8);
     const canvas = make("canvas", { tabindex: 0, role: "application", "aria-label": `${labels.looks}. ${labels.looks_hint}`, "data-looks": true });
     const pen = sharpen(canvas, wide, side + 20 * theme.scale);

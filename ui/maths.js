@@ -1,4 +1,4 @@
-// Formulas in the browser: MathML made of plain lists (ui/derivation/maths.py), never of HTML.
+// Formulas in the browser: MathML made of plain lists (ui/maths.py), never of HTML.
 
 const MATHS = "http://www.w3.org/1998/Math/MathML";
 
@@ -8,8 +8,8 @@ function maths(node) {
     const made = document.createElementNS(MATHS, tag);
     made.textContent = node;
     if ("=+−".includes(node)) {
-      made.setAttribute("lspace", "0.2em");
-      made.setAttribute("rspace", "0.2em");
+      made.setAttribute("lspace", "0.22em");
+      made.setAttribute("rspace", "0.22em");
     } else if ("()[]|,∇".includes(node)) {
       made.setAttribute("stretchy", "false");
       made.setAttribute("lspace", node === "|" ? "0.15em" : "0");

@@ -25,7 +25,7 @@ SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
 INK = links.strokes(f"{ID}.ink", THREE)
 HOLE = links.strokes(f"{ID}.hole")
 SETTINGS = (MODE, LABEL, LEVEL, HALF, GAMMA, LOOKS, SEED, INK, HOLE)
-PAD = 208  # pixels: two of them fit a projector's 768
+PAD = 190  # pixels: two of them fit a projector's 768
 HEIGHT = 300
 LOWER = tuple(((0.3, y), (0.7, y)) for y in (0.62, 0.74, 0.86))  # painted over: the lower bow of the three
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import catalogue, chapter, controls, links, text
-from ui.derivation.maths import hat, row, sub
 from ui.formula import Cell, formula
+from ui.maths import hat, row, sub
 
 ID = "overview.trace"
 NOISE, T, X0, XT = "ε", "t", sub("x", "0"), sub("x", "t")

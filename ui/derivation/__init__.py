@@ -24,8 +24,8 @@ import numpy as np
 import streamlit as st
 
 from ui import component, links
-from ui.derivation.maths import Node, call, hat, root, row, sub
 from ui.links import Setting
+from ui.maths import Node, call, hat, root, row, sub
 
 __all__ = ["LABELS", "Cell", "Digits", "Line", "call", "derivation", "encode", "hat", "root", "row", "sub", "taken"]
 
@@ -40,7 +40,7 @@ LABELS = (
 """Labels, each translated; {name} in them is filled in by the browser."""
 
 _render = component.declare(
-    "derivation", borrowed=("plane/axes.js", "plane/contours.js", "plane/draw.js", "plane/formulas.js")
+    "derivation", borrowed=("maths.js", "plane/axes.js", "plane/contours.js", "plane/draw.js", "plane/formulas.js")
 )
 
 

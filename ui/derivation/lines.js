@@ -1,37 +1,6 @@
 // The lines of the derivation: MathML made of plain lists, a value below each term. One line is chosen; a term that is
 // pointed at, focused or tapped lights its mark. Up and Down choose a line, Left and Right go from term to term.
 
-const MATHS = "http://www.w3.org/1998/Math/MathML";
-
-function maths(node) {
-  if (typeof node === "string") {
-    const tag = /^[\p{L}∅]+$/u.test(node) ? "mi" : /^[\d.]+$/.test(node) ? "mn" : "mo";
-    const made = document.createElementNS(MATHS, tag);
-    made.textContent = node;
-    if ("=+−".includes(node)) {
-      made.setAttribute("lspace", "0.22em");
-      made.setAttribute("rspace", "0.22em");
-    } else if ("()[]|,∇".includes(node)) {
-      made.setAttribute("stretchy", "false");
-      made.setAttribute("lspace", node === "|" ? "0.15em" : "0");
-      made.setAttribute("rspace", "|,∇".includes(node) ? "0.15em" : "0");
-    }
-    return made;
-  }
-  const [tag, ...children] = node, made = document.createElementNS(MATHS, tag);
-  if (tag === "mover") made.setAttribute("accent", "true");
-  made.append(...children.map(maths));
-  return made;
-}
-
-function formula(node, term = "") {
-  const math = document.createElementNS(MATHS, "math"), row = document.createElementNS(MATHS, "mrow");
-  if (term) row.setAttribute("data-term", term);
-  row.append(maths(node));
-  math.append(row);
-  return math;
-}
-
 // Our own words with their roles, ":score[word]", and with small letters below, "x_t", as text and elements.
 function inRoles(element, words) {
   const plain = (text) => text.split(/_(\p{L})/u).map((piece, k) => (k % 2 ? make("sub", {}, piece) : piece));

@@ -15,8 +15,8 @@ from functools import partial
 import streamlit as st
 
 from ui import component, links
-from ui.derivation.maths import Node
 from ui.links import Setting
+from ui.maths import Node
 
 _render = component.declare("formula", borrowed=("maths.js",))
 

@@ -3,11 +3,13 @@ live training run loses to being watched.
 
 python -m benchmarks.browser              page and player
 python -m benchmarks.browser --watch      training alone, watched, alone, watched
+python -m benchmarks.browser --map        from the pointer to the decoded image on the latent map
 
 The server is fresh, so torch is not imported when the first page is opened.
 """
 
 import argparse
+import math
 import os
 import re
 import signal
@@ -26,6 +28,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+MOVES = 200  # of the pointer over the latent map
 PLAYER = ".st-key-diffusion_model-denoise-player"
 
 
@@ -101,6 +104,28 @@ def measure_page() -> None:
         print(f"largest message: {largest_message(browser.new_page(), address) / 1e6:.2f} MB")
 
 
+def measure_map() -> None:
+    """Prints how long the picture under the pointer takes: the script's work, and from the event's own time on."""
+    listen = """root => { window.waits = []; root.querySelector(".stage").addEventListener("pointermove",
+        event => window.waits.push([Number(root.dataset.took), performance.now() - event.timeStamp])); }"""
+    with tempfile.TemporaryDirectory() as home, server(home) as address, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.goto(f"{address}/vae?lang=en")
+        root = page.locator(".st-key-vae-latent_map-map .root[data-points]")
+        root.wait_for(timeout=60_000)
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
+        root.scroll_into_view_if_needed()
+        root.evaluate(listen)
+        box = root.locator(".stage canvas").bounding_box()
+        for k in range(MOVES):
+            x, y = 0.5 + 0.4 * math.cos(k / 20), 0.5 + 0.4 * math.sin(k / 13)
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        for name, waits in zip(("script", "from the event"), zip(*page.evaluate("waits"), strict=True), strict=True):
+            *_, high = statistics.quantiles(waits, n=20)
+            print(f"pointer to decoded image, {name}: median {statistics.median(waits):.1f} ms, 95 % {high:.1f} ms")
+
+
 def alone(steps: int) -> float:
     """Images a second of the same run in a process of its own."""
     code = (
@@ -137,8 +162,12 @@ def watched(steps: int) -> float:
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--watch", action="store_true")
+    ask.add_argument("--map", action="store_true")
     ask.add_argument("--steps", type=int, default=300)
     a = ask.parse_args()
+    if a.map:
+        measure_map()
+        return
     if not a.watch:
         measure_page()
         return

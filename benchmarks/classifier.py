@@ -67,17 +67,21 @@ def image_by_image(run: DigitRun) -> float:
     return time.process_time() - began
 
 
-def curve() -> None:
+def curve(steps: int) -> None:
     """Updates a second of a curve with its picture made anew every second, and without; by turns, the same run."""
+    from streamlit.logger import set_log_level
+
     from core.curve import CurveRun
     from core.jobs import Runner
     from core.scenes.neural_network import CURVE_POINTS, CurveScene, fits_as_arrays
     from pages.neural_network import curve as page
     from ui.plane import encode
 
+    set_log_level("error")  # no session: the settings stand at their defaults
+
     def seconds(drawn: bool, seed: int) -> tuple[float, int]:
         runner, redraws = Runner(None), 0
-        job = runner.ask(CurveRun(CURVE_POINTS, steps=16_000, seed=seed), "benchmark")
+        job = runner.ask(CurveRun(CURVE_POINTS, steps=steps, seed=seed), "benchmark")
         tick = threading.Event()
         while job.snapshot().status in ("waiting", "running"):
             tick.wait(1.0)
@@ -94,15 +98,17 @@ def curve() -> None:
     pairs = [(seconds(False, seed), seconds(True, seed)) for seed in range(4)]
     without, drawn = (statistics.median(pair[k][0] for pair in pairs) for k in (0, 1))
     redraws = sum(pair[1][1] for pair in pairs)
-    print(f"16,000 updates: {without:.2f} s without a picture, {drawn:.2f} s with ({redraws} redraws in 4 runs)")
+    print(f"{steps:,} updates: {without:.2f} s without a picture, {drawn:.2f} s with ({redraws} redraws in 4 runs)")
     print(f"  drawing takes {drawn / without - 1:+.1%} of the training's time")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", default="digits", choices=("digits", "curve"))
+    parser.add_argument("--steps", type=int, default=16_000, help="updates of the curve")
+    a = parser.parse_args()
     settle_threads()
-    {"digits": digits, "curve": curve}[parser.parse_args().what]()
+    digits() if a.what == "digits" else curve(a.steps)
 
 
 if __name__ == "__main__":

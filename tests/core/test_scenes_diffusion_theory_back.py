@@ -10,8 +10,10 @@ import torch
 from scipy import stats
 
 from core import scene
+from core.device import pick
 from core.diffusion import mixtures
 from core.diffusion.library import load
+from core.diffusion.prediction import Denoiser
 from core.diffusion.schedule import NoiseSchedule
 from core.scenes import diffusion_theory_score as score_scenes
 from core.scenes.diffusion_theory_back import Ends, OneJump, OneStep, Walks
@@ -32,6 +34,13 @@ def by_hand(x: np.ndarray, t: int) -> np.ndarray:
     return (parts[:, :, None] * np.array(slopes).reshape(3, -1, 2)).sum(0) / parts.sum(0)[:, None]
 
 
+@torch.no_grad()
+def said_by(denoiser: Denoiser, x: np.ndarray, t: int) -> np.ndarray:
+    """ε̂ of a network at x (N, 2), wherever it lives."""
+    at = torch.tensor(x, dtype=torch.float32, device=pick())
+    return denoiser(at, torch.full((len(x),), t, device=pick())).double().cpu().numpy()
+
+
 # ---- score ----------------------------------------------------------------------------------------------------------
 
 
@@ -47,8 +56,7 @@ def test_the_scores_at_a_point(on_the_cpu):
         np.testing.assert_allclose(
             a["exact_x0"][k], (x[0] + (1 - left) * exact) / math.sqrt(left), rtol=1e-6, atol=1e-8
         )
-        with torch.no_grad():
-            noise = denoiser(torch.tensor(x, dtype=torch.float32), torch.tensor([t])).double().numpy()[0]
+        noise = said_by(denoiser, x, t)[0]
         np.testing.assert_allclose(a["learned_score"][k], -noise / math.sqrt(1 - left), rtol=1e-3, atol=1e-3)
         arrow = a["learned_arrow"][k]
         r = np.linalg.norm(noise)
@@ -76,8 +84,7 @@ def test_the_error_of_the_learned_score(on_the_cpu):
             "nij,nj->ni", np.linalg.cholesky(COVS)[component], rng.normal(size=(4000, 2))
         )
         x = math.sqrt(ALPHA_BAR[t]) * clean + math.sqrt(1 - ALPHA_BAR[t]) * rng.normal(size=(4000, 2))
-        with torch.no_grad():
-            noise = denoiser(torch.tensor(x, dtype=torch.float32), torch.full((4000,), t)).double().numpy()
+        noise = said_by(denoiser, x, t)
         wrong = ((-noise / math.sqrt(1 - ALPHA_BAR[t]) - by_hand(x, t)) ** 2).sum(1)
         error = math.hypot(a["error"][k], wrong.std() / math.sqrt(4000))
         assert a["mean"][k] == pytest.approx(wrong.mean(), abs=5 * error)

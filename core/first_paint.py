@@ -22,6 +22,7 @@ from core import scene
 from core.diffusion.guidance_quality import GuidanceQuality, GuidanceState, read, tables
 from core.diffusion.quality import Entry, Measured, QualityConfig, QualityState
 from core.diffusion.sampling import SAMPLERS, Frame, SamplingConfig, SamplingState
+from core.ladder import recorded
 
 if TYPE_CHECKING:
     from core.diffusion.learned import DiffusionConfig
@@ -210,7 +211,7 @@ def keep_road(config: SamplingConfig) -> Path:
 
 
 def keep_sketch(step: str) -> Path:
-    """Draws the small picture of one of the steps 1 to 8, or of step 10, on the road, and keeps it under the step's id."""
+    """Draws the small picture of a step of the road other than step 9, and keeps it under the id of that step."""
     from core import road
 
     if step == "vae":
@@ -246,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     expected = {"diffusion_model", *SKETCHED}
     expected |= {config.key for _, configs in scenes.values() for config in configs}
-    expected |= {config.key for config in tables()}  # made by a command of its own: it takes a GPU
+    expected |= {config.key for config in (*tables(), *recorded())}  # made by commands of their own: they take a GPU
     for file in FOLDER.glob("*.*"):
         if file.stem not in expected:
             file.unlink()

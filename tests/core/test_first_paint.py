@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import first_paint, scene, shapes, shipped
-from core.diffusion import library
+from core import first_paint, ladder, scene, shapes, shipped
+from core.diffusion import guidance_quality, library
 from core.diffusion.exact import MixtureDenoiser
 from core.diffusion.learned import DiffusionConfig, ScheduleConfig, train_diffusion
 from core.diffusion.point_network import PointNetworkConfig
@@ -223,4 +223,5 @@ def test_every_first_paint_ships_and_none_is_left_of_other_models(digits):
     expected = {config.key for config in (*sampled, quality)}
     expected |= {DiffusionConfig.for_images("mnist", first_paint.TRAINING_STEPS).key, "diffusion_model"}
     expected |= {one.key for one in scene.first()} | set(first_paint.SKETCHED)
+    expected |= {config.key for config in (*guidance_quality.tables(), *ladder.recorded())}
     assert {file.stem for file in first_paint.FOLDER.glob("*.*")} == expected

@@ -26,6 +26,7 @@ SCALES = (0.0, 0.5, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)  # o
 LATENT_SCALES = (1.0, 1.5, 2.0, 3.0)
 RECORDED = 4000  # digits at each scale and seed: 400 of each digit
 SEEDS = (0, 1, 2)
+REAL = 5  # test images for each digit that is made, if there are so many: a quick measurement must not wait for them
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,9 @@ def measure(config: GuidanceQuality) -> Iterator[GuidanceState]:
     blocks = -(-config.count // at_once)
     total, done = len(config.scales) * len(config.seeds) * blocks, 0
     test, train = data.mnist("test"), data.mnist("train")
-    seen = []
-    for features in judge.looks(test.images):
+    seen, wanted = [], REAL * config.count
+    images = test.images if wanted >= len(test.labels) else test.images[judging.balanced(test.labels, wanted)]
+    for features in judge.looks(images):
         seen.append(features)
         yield GuidanceState((), (), 0, total)
     real, real_spread = torch.cat(seen), judging.real_spread()

@@ -118,6 +118,18 @@ def test_the_command_measures_what_ships(tmp_path, monkeypatch, capsys):
     assert [file.suffix for file in tmp_path.iterdir()] == [".json"] and str(tmp_path) in capsys.readouterr().out
 
 
+def test_few_digits_are_compared_with_few_real_ones(monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        judge.Judge,
+        "looks",
+        lambda self, images: looked.append(len(images)) or iter([self.look(to_unit(images)).features]),
+    )
+    for count in (20, 40):
+        list(measure(replace(CONFIG, count=count, scales=(1.0,), seeds=(0,))))
+    assert looked == [100, 20, 200, 40]  # the test images, then as many training images as are made
+
+
 def test_balanced_blocks_hold_as_many_of_each_and_no_image_twice():
     labels = torch.arange(600) % 10
     first, second = (judge.balanced(labels, 50, block) for block in (0, 1))

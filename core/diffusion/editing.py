@@ -41,10 +41,10 @@ def redraw(
 def told_apart(schedule: NoiseSchedule, level: int, a: Tensor, b: Tensor) -> Tensor:
     """KL(q(x_t | a) ‖ q(x_t | b)) = ᾱ_t |a − b|² / (2 (1 − ᾱ_t)) in nats, (N,): how far noise leaves them apart.
 
-    a, b: (N, …). Two normals of the same covariance. Infinite at level 0 where they differ.
+    a, b: (N, …). Two normals of the same covariance. float64 on the CPU; infinite at level 0 where they differ.
     """
     alpha_bar = float(schedule.alpha_bar[level])
-    squared = (a - b).flatten(1).double().square().sum(dim=1)  # (N,)
+    squared = (a - b).flatten(1).to("cpu", torch.float64).square().sum(dim=1)  # (N,)
     return squared * alpha_bar / (2 * (1 - alpha_bar)) if level else torch.where(squared > 0, math.inf, 0.0)
 
 

@@ -38,7 +38,7 @@ class Judge:
         features, scores = [], []
         for block in images.split(AT_ONCE):
             seen = self.classifier.features(block.to(self.device))
-            features.append(seen.double().cpu())
+            features.append(seen.cpu().double())
             scores.append(self.classifier.to_scores(seen).float().cpu())
         chances = torch.cat(scores).softmax(dim=1)
         return Looked(torch.cat(features), chances.argmax(dim=1), chances)

@@ -18,7 +18,10 @@ class AnatomyView {
     this.heat.addEventListener("pointermove", (event) => this.dragging && this.slide(this.levelAt(event)));
     for (const end of ["pointerup", "pointercancel"]) this.heat.addEventListener(end, () => this.drop());
     this.heat.addEventListener("keydown", (event) => this.keyHeat(event));
-    watchRoom(root, () => this.arrange());
+    watchRoom(root, () => {
+      if (this.header) this.theme = readTheme(root);                                    // type may have grown
+      this.arrange();
+    });
   }
 
   load(message, report) {

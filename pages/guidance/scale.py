@@ -135,7 +135,7 @@ def _charts(kept: GuidanceState | None, own: GuidanceState | None) -> None:
     low = 0.0 if own is None else min(0.0, own.measured[0].scale)
     x = charts.Axis(t.words(f"{ID}.axis.gamma"), low, high, symlog=True)
     curves = [_curve(kept, role, t.words(f"{ID}.curve.{name}"), value) for role, name, value in shares if kept]
-    curves += [_own(own, role, t.words(f"{ID}.own.{name}", count=COUNT), value) for role, name, value in shares if own]
+    curves += [_own(own, role, t.words(f"{ID}.own.{name}"), value) for role, name, value in shares if own]
     charts.show(charts.curves(curves, x, charts.Axis(t.words(f"{ID}.axis.share"), 0.0, 1.25), height=196),
                 key=f"{ID}.shares")  # fmt: skip
     distance = [_curve(kept, "model", t.words(f"{ID}.curve.distance"), lambda m: m.distance)] if kept else []
@@ -146,7 +146,7 @@ def _charts(kept: GuidanceState | None, own: GuidanceState | None) -> None:
                          low=[floors.min()] * 2, high=[floors.max()] * 2)
         )  # fmt: skip
     if own:
-        distance.append(_own(own, "model", t.words(f"{ID}.own.distance", count=COUNT), lambda m: m.distance))
+        distance.append(_own(own, "model", t.words(f"{ID}.own.distance"), lambda m: m.distance))
     everything = [m.distance for state in (kept, own) if state for m in state.measured]
     everything += list(kept.floors) if kept else []
     ends = 10 ** np.floor(np.log10(min(everything))), 10 ** np.ceil(np.log10(max(everything)))

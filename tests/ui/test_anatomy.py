@@ -38,7 +38,7 @@ def test_what_is_sent_is_what_is_drawn():
         ({"stages": [A, A]}, "a name of its own"),
         ({"edges": [Edge("a", "c")]}, "every edge two of them"),
         ({"stages": [replace(A, moments=MOMENTS[:2]), B]}, "moments and an order"),
-        ({"stages": [replace(A, reach=0.0), B]}, "reach above 0"),
+        ({"stages": [replace(A, reach=0.0), B]}, "reach > 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, sentence):

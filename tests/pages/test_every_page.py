@@ -53,7 +53,7 @@ def test_the_title_and_every_experiment_are_there(page, language):
     assert not UNFINISHED.search(said(at) + "\n".join(x.value for x in at.latex))
     for experiment in page.experiments:
         drawn = [key for key in components(at) if f"-{experiment.id}." in key and not key.endswith(".link")]
-        if experiment.id != "diffusion_model.train":  # draws with tables and a chart
+        if experiment.id not in ("diffusion_model.train", "overview.ladder"):  # drawn with tables and a chart
             assert bool(drawn) == experiment.star, experiment.id
 
 

@@ -132,7 +132,8 @@ def _scale(alt: Any, axis: Axis) -> Any:
 
 
 def _axis(alt: Any, axis: Axis) -> Any:
-    return alt.Axis(tickCount=axis.ticks, format="~s" if not axis.log else "~g", labelFlush=True)
+    large = not axis.log and max(abs(axis.low), abs(axis.high)) >= 10_000  # "~s" would write 200 of 1,000 as 0.2k
+    return alt.Axis(tickCount=axis.ticks, format="~s" if large else "~g", labelFlush=True)
 
 
 def _dressed(chart: Any, height: int) -> Any:

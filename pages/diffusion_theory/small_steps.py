@@ -75,8 +75,8 @@ def _picture(step: OneStep, a: Mapping[str, np.ndarray]) -> None:
                 x=Axis(t.words(f"{ID}.axis.x"), -reach, reach),
                 y=Axis(t.words(f"{ID}.axis.density"), 0, marginals),
                 layers=[
-                    Curve(name="p_s", x=a["wide"], y=a["p_s"], role="data", fill=True, label=f"p(x) · {step.s}"),
-                    Curve(name="p_t", x=a["wide"], y=a["p_t"], role="noise", dashed=True, label=f"p(x) · {step.t}"),
+                    Curve(name="p_s", x=a["wide"], y=a["p_s"], role="data", fill=True, label=f"s = {step.s}"),
+                    Curve(name="p_t", x=a["wide"], y=a["p_t"], role="noise", dashed=True, label=f"t = {step.t}"),
                     Rule(name="x", x="x", role="noise", label="x_t"),
                 ],
                 handles=[Dot(name="x", x="x", y=0.0, label=t.words(f"{ID}.x"), role="noise", jump=True)],

@@ -132,7 +132,7 @@ def _scale(alt: Any, axis: Axis) -> Any:
 
 
 def _axis(alt: Any, axis: Axis) -> Any:
-    large = not axis.log and max(abs(axis.low), abs(axis.high)) >= 10_000  # "~s" would write 200 of 1,000 as 0.2k
+    large = not axis.log and (axis.high is None or axis.high >= 10_000)  # "~s" would write 200 of 1,000 as 0.2k
     return alt.Axis(tickCount=axis.ticks, format="~s" if large else "~g", labelFlush=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import html
 import time
@@ -221,19 +222,29 @@ def _lines(mistake: str) -> None:
     """Both versions of the function, the lines that differ marked."""
     t = text.current()
     sources = [code.read(f"core/diffusion/{file}.py", [name]) for file, name in LINES[mistake]]
-    bodies = [[line.strip() for line in source.splitlines()] for source in sources]
-    differing: list[set[str]] = [set(), set()]
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, *bodies, autojunk=False).get_opcodes():
-        if kind != "equal":
-            differing[0] |= set(bodies[0][a:b])
-            differing[1] |= set(bodies[1][c:d])
     named = ("range", "book") if mistake == "range" else ("right", "wrong")
     row = st.container(horizontal=True, gap="small", key=f"{ID}.lines")  # side by side where there is room for both
-    for which, source, lines in zip(named, sources, differing, strict=True):
+    for which, source, marked in zip(named, sources, differing(*sources), strict=True):
         with row.container(width=500):
             st.markdown(f"**{t.words(f'{ID}.line.{which}')}**")
-            marked = [line for line in lines if line and not line.startswith(('"""', "def "))]
-            code.show(source, tuple(marked))
+            code.show(source, marked)
+
+
+def differing(*sources: str) -> tuple[tuple[str, ...], ...]:
+    """The lines in which two functions differ, of each; their names and docstrings always do and are passed over."""
+    bodies = [_body(source) for source in sources]
+    found: tuple[list[str], list[str]] = ([], [])
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, *bodies, autojunk=False).get_opcodes():
+        if kind != "equal":
+            found[0].extend(bodies[0][a:b])
+            found[1].extend(bodies[1][c:d])
+    return tuple(map(tuple, found))
+
+
+def _body(source: str) -> list[str]:
+    """The lines of a function below its docstring."""
+    function = ast.parse(source).body[0]
+    return [line.strip() for line in source.splitlines()[function.body[0].end_lineno :]]
 
 
 # ---- the riddle -----------------------------------------------------------------------------------------------------

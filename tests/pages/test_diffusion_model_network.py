@@ -12,7 +12,7 @@ from core.diffusion.mistake_run import LINES, MISTAKES, riddle
 from core.diffusion.schedule import NoiseSchedule
 from pages.diffusion_model import anatomy, mistakes
 from tests.pages.apptest import filled, finished, fits, message, press, said, tables, visitor
-from ui import text
+from ui import code, text
 from ui.anatomy import taken
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -189,3 +189,11 @@ def test_without_models_both_say_so(monkeypatch, tmp_path):
     at = walked(visit(anatomy__t=5, mistakes__bug="short", mistakes__data="points", mistakes__seed=77))
     assert text.Words("en").words("diffusion_model.denoise.no_model") in said(at)
     assert not at.exception
+
+
+@pytest.mark.parametrize("mistake", LINES)
+def test_one_line_of_each_function_is_marked_and_none_of_what_is_said_about_it(mistake):
+    sources = [code.read(f"core/diffusion/{file}.py", [name]) for file, name in LINES[mistake]]
+    for source, marked in zip(sources, mistakes.differing(*sources), strict=True):
+        assert len(marked) == 1
+        assert code.as_html(source, marked).count('class="hit"') == 1

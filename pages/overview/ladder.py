@@ -28,7 +28,9 @@ def draw(page: chapter.Chapter) -> None:
         seed = links.value(SEED)
         if seed == 0 and shipped is not None:
             _picture(shipped, dataset)
-            text.prose(text.current().words(f"{ID}.recorded", command=COMMAND, device=shipped.device), small=True)
+            t = text.current()
+            what = t.words(f"{ID}.recorded.{'images' if dataset in IMAGES else 'points'}")
+            text.prose(t.words(f"{ID}.recorded", command=COMMAND, device=shipped.device, what=what), small=True)
             return
         if not _there(dataset):
             text.prose(text.current().words(f"{ID}.missing"))
@@ -99,10 +101,11 @@ def _row(climbed: Climbed, distances: tuple[float, ...], pictures: bool, t: text
     words = t.words(f"{ID}.step.{climbed.step}")
     if climbed.variant:
         words += " · " + t.words(f"{ID}.pixels.{climbed.variant}")
-    trained = live.duration(climbed.training) if climbed.training >= 1 else t.words(f"{ID}.under")
+    took = live.duration(climbed.training) if climbed.training >= 1 else t.words(f"{ID}.under")
+    before = {"device": climbed.trained_on} if climbed.trained_on else {}  # what was trained earlier, elsewhere
     facts = (
         t.words(f"{ID}.parameters", n=f"{climbed.parameters:,}"),
-        t.words(f"{ID}.trained" if climbed.trained_on else f"{ID}.fitted", time=trained),
+        t.words(f"{ID}.trained" if before else f"{ID}.fitted", time=took, **before),
         t.words(f"{ID}.sampled", time=text.number(climbed.sampling, 2)),
     )
     role = {"multivariate_normal": "exact", "em": "score", "vae": "latent", "diffusion_theory": "latent"}.get(
@@ -131,7 +134,8 @@ def _sentences(rungs: list[Climbed], floors: tuple[float, ...], second: bool, pi
     for before, after in worse:
         text.prose(t.words(f"{ID}.rises", before=_name(before), after=_name(after)), small=True)
     if not pictures:
-        text.prose(t.words(f"{ID}.no_label"), small=True)
+        notes = [t.words(f"{ID}.no_label"), *([] if second else [t.words(f"{ID}.below_zero")])]
+        text.prose(" ".join(notes), small=True)
 
 
 def _spread(climbed: Climbed, second: bool) -> float:

@@ -170,7 +170,7 @@ class AnatomyView {
       const box = boxes.get(stage.name), room = Math.min(this.column + GAP - 4, box.w + 40);
       Object.assign(this.spots[k].style, { left: `${box.x + box.w / 2 - room / 2}px`, top: `${box.top}px`, width: `${room}px`, height: `${box.bottom - box.top}px` });
       this.spots[k].setAttribute("aria-pressed", stage.name === this.chosen);
-      this.spots[k].lastChild.textContent = this.narrow ? stage.shape.replace(/^1×(1×)?/, "") : stage.shape;
+      this.spots[k].lastChild.textContent = this.narrow ? stage.shape.replace(/^1×(1×)?/, "").replace(/×(\d+)×\1$/, "×$1²") : stage.shape;
     });
     const { x, y, w, h } = heatBox, set = (note, style) => Object.assign(note.style, style);
     set(this.heat, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });

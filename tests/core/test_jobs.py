@@ -334,7 +334,7 @@ def test_a_turn_is_as_long_as_its_slice(make: Callable[..., Runner]) -> None:
     for job in [service.ask(run("a"), "ann"), service.ask(run("b"), "ann")]:
         ended(job)
     turns = sum(1 for one, two in zip(order, order[1:], strict=False) if one != two)
-    assert 2 <= turns <= 20  # not at every step, and not only at the end
+    assert 2 <= turns <= 40  # not at every one of the 79 steps, and not only at the end; fewer where nobody else works
 
 
 def test_a_run_that_breaks_leaves_the_others_alone(make: Callable[..., Runner], store: ModelStore) -> None:

@@ -19,6 +19,7 @@ VARIANCE = links.choice(f"{ID}.variance", "step", VARIANCES)
 POINTS_SEED = links.whole(f"{ID}.points_seed", 0, low=0, high=9_999)
 SETTINGS = (LEVELS, ENCODER, VARIANCE, POINTS_SEED)
 WRITTEN_OUT = 6  # levels whose terms are all written
+FACTORS = 5  # on a line at most, so that a tablet has room for it
 WIDE, ROW, SIZE = 6.0, 0.72, 0.165  # of the ladder: columns from 0 to WIDE, rows at ±ROW, a unit of the data
 LOW, HIGH = -3.4, -0.9  # of the axis of the bound, nats
 SMALL = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -78,16 +79,23 @@ def _decoders(T: int, fixed: bool) -> str:
         for t in _some(T)
     ]
     left = rf"p_\theta({_level(0, fixed)}, {_span(T, fixed)})"
-    return rf"{left} &= " + r"\, ".join([*steps, prior])
+    return rf"{left} &= " + _product([*steps, prior])
 
 
 def _encoders(T: int, fixed: bool) -> str:
     role = "noise" if fixed else "latent"
     steps = [r"\cdots" if t is None else rf"\role{{{role}}}{{{_q(t, t - 1, fixed)}}}" for t in _some(T)]
-    line = rf"q({_span(T, fixed)} \mid {_level(0, fixed)}) &= " + r"\, ".join(steps)
+    line = rf"q({_span(T, fixed)} \mid {_level(0, fixed)}) &= " + _product(steps)
     if fixed:
         line += r" \\ \role{noise}{q(x_t \mid x_{t-1})} &= \mathcal N(x_t;\, \sqrt{\alpha_t}\, x_{t-1},\, \beta_t I)"
     return line
+
+
+def _product(factors: list[str]) -> str:
+    """Side by side, on as many lines as it takes."""
+    each = -(-len(factors) // -(-len(factors) // FACTORS))  # lines of about one length
+    rows = [factors[k : k + each] for k in range(0, len(factors), each)]
+    return r" \\ &\quad ".join(r"\, ".join(row) for row in rows)
 
 
 def _q(above: int, below: int, fixed: bool) -> str:

@@ -248,15 +248,14 @@ def _measured(a: Mapping[str, np.ndarray], record: dict, other: str) -> None:
     head = [t.words(f"{ID}.table.{column}", **counts.get(column, {})) for column in columns]
     lines = []
     for row, name in enumerate(names):
-        means = [text.number(float(v), 5) for v in a["means"][row]]
+        means = [_hundredths(float(v)) for v in a["means"][row]]
         if name == "one":
             means[3] = "–"
-        bound = text.number(float(a["log_likelihood"][row].mean()), 5)
+        bound = _hundredths(float(a["log_likelihood"][row].mean()))
         told = [*means, bound, f"{records[row]['parameters']:,}", _epochs(records[row])]
         lines.append("| " + " | ".join([t.words(f"{ID}.column.{name}"), *told]) + " |")
     text.prose("\n".join(["| | " + " | ".join(head) + " |", "|---" + "|---:" * len(columns) + "|", *lines]))
     values = {
-        "lower": text.number(float(a["means"][0][2])), "upper": text.number(float(a["means"][0][3])),
         "upper_active": int(a["upper_active"]), "upper_units": len(a["upper"]),
         "lower_active": int(a["lower_active"]), "lower_units": len(a["lower"]),
     }  # fmt: skip
@@ -266,7 +265,13 @@ def _measured(a: Mapping[str, np.ndarray], record: dict, other: str) -> None:
         each = (a["log_likelihood"][0] - a["log_likelihood"][1]).astype(float)
         error = float(each.std(ddof=1) / np.sqrt(len(each)))
         said = {"gain": _signed(gain), "likelihood": _signed(float(each.mean())), "error": text.number(error, 2)}
+        said["compared"] = str(COMPARED)
         text.prose(t.words(f"{ID}.caption.beside", images=f"{IMAGES:,}", **said), small=True)
+
+
+def _hundredths(value: float) -> str:
+    """Numbers of a column with as many places as their neighbours."""
+    return f"{value:,.2f}".replace("-", "−")
 
 
 def _signed(value: float) -> str:

@@ -133,7 +133,7 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
             Panel(
                 name="agreement",
                 title=t.words(f"{ID}.agreement", gamma=sheets.plain(scale), count=f"{int(totals[0]):,}"),
-                x=Axis(t.words(f"{ID}.axis.digit"), -0.6, 9.6),
+                x=Axis(t.words(f"{ID}.axis.digit"), -0.6, 11.6),  # its name stands to the right of the digits
                 y=Axis(t.words(f"{ID}.axis.share"), low, 1.0 + 0.06 * (1 - low)),
                 layers=[
                     Paths(name="intervals", role="exact", at=whiskers),

@@ -283,7 +283,16 @@ def _levels(found: working.Answer) -> None:
         scene=scene.key,
     )  # fmt: skip
     if scene.label >= 0 and scene.label != int(a["drawn"]):
-        enough = next((int(v) for v, share in zip(a["levels"], a["asked"], strict=True) if share >= 0.5), None)
-        sentence = f"{ID}.turning.caption" if enough else f"{ID}.turning.never"
-        values = {"t": enough} if enough else {}
-        text.prose(t.words(sentence, label=scene.label, drawn=int(a["drawn"]), **values), small=True)
+        sentence, values = _turn(a["levels"], a["asked"])
+        if sentence != "some":
+            values["drawn"] = int(a["drawn"])
+        text.prose(t.words(f"{ID}.turning.{sentence}", label=scene.label, **values), small=True)
+
+
+def _turn(levels: np.ndarray, shares: np.ndarray) -> tuple[str, dict[str, int]]:
+    """Whether half of the ends are as asked at some level and at all above it: "caption", "some" or "never"."""
+    enough = shares >= 0.5
+    if not enough.any():
+        return "never", {}
+    first = int(np.argmax(enough))
+    return ("caption" if enough[first:].all() else "some"), {"t": int(levels[first])}

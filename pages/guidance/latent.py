@@ -101,7 +101,7 @@ def _costs(found: working.Answer) -> None:
     for name, numbers in rows:
         cells = "".join(f"<td>{html.escape(number)}</td>" for number in numbers)
         body += f"<tr><td>{html.escape(t.words(f'{ID}.row.{name}'))}</td>{cells}</tr>"
-    st.html(f'<table class="arithmetic"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>')
+    st.html(f'<table class="arithmetic sides"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>')
     values = {
         "times": text.number(totals[0] / totals[1], 3),
         "faster": text.number(float(a["seconds"][0] / a["seconds"][1]), 2),

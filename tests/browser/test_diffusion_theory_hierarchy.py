@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -30,7 +31,8 @@ def step(page: Page) -> int:
 
 
 def test_two_levels_are_trained_live_stopped_and_continued(show):
-    settings = f"&{ID}.open=new&{ID}.latent=2&{ID}.upper=1&{ID}.hidden=25&{ID}.length=long"
+    seed = time.time_ns() % 10_000  # a second try does not meet the run of the first
+    settings = f"&{ID}.open=new&{ID}.latent=2&{ID}.upper=1&{ID}.hidden=25&{ID}.length=long&{ID}.seed={seed}"
     page = show(settings)
     expect(body(page, ID)).to_contain_text("Nothing is trained yet", timeout=2 * SLOW)
     press(page, f"{ID}.start")

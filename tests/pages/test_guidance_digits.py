@@ -21,7 +21,7 @@ from core.scenes.guidance_edit import Redraw, Turning
 from core.scenes.guidance_scale import FIXED, Sweep
 from core.shipped import named
 from core.vae import VAE, VAEConfig
-from pages.guidance import conditional, latent
+from pages.guidance import conditional, edit, latent
 from tests.core.test_guidance_quality import SCHEDULE, small  # noqa: F401
 from tests.pages.apptest import (
     array,
@@ -176,6 +176,25 @@ def test_a_half_is_filled_and_what_is_known_stays(language):
 def test_extremes_of_redrawing_are_answered(settings, says):
     at = done(visit({f"{EDIT}.{name}": value for name, value in settings.items()}))
     assert says in said(at) and message(at, f"{EDIT}.player")[0]["levels"]
+
+
+@pytest.mark.parametrize(
+    ("shares", "found"),
+    [
+        ([0, 0.5, 1], ("caption", {"t": 200})),
+        ([0.6, 1, 0.5], ("caption", {"t": 100})),
+        ([0.5, 0.9, 0.4], ("some", {"t": 100})),
+        ([0, 0, 0.4], ("never", {})),
+    ],
+)
+def test_half_of_the_ends_from_a_level_on_means_at_every_level_above(shares, found):
+    assert edit._turn(np.array([100, 200, 300]), np.array(shares)) == found
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_a_weak_label_that_holds_now_and_then_is_told(language, monkeypatch):
+    monkeypatch.setattr(edit, "_turn", lambda levels, shares: ("some", {"t": 900}))
+    assert told(f"{EDIT}.turning.some", done(visit(language=language)), language)["t"] == 900
 
 
 def test_presets_lead_to_their_moments():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -107,4 +108,33 @@ class Losses(Scene):
         return asked
 
 
-FIRST = (Losses(),)
+@dataclass(frozen=True)
+class End(Scene):
+    """How far the end of the way is from noise for the data as a whole: kl (), KL(q(x_T) ‖ N(0, I)) in nats.
+
+    That much of log p(x_0) minus the bound is lost at the end; the rest is lost by the steps back, since for data from
+    p the mean gap is KL(q(x_T) ‖ N(0, I)) + Σ_t E KL(q(x_{t−1} | x_t) ‖ p_θ(x_{t−1} | x_t)), by the chain rule of KL.
+    The integral over the plane is a sum over a grid.
+    """
+
+    schedule: str = "cosine"  # or "linear"
+    T: int = 1000
+
+    def compute(self) -> Mapping[str, np.ndarray]:
+        import torch
+
+        from core import shapes
+        from core.diffusion.exact import MixtureDenoiser
+        from core.diffusion.schedule import NoiseSchedule
+        from core.gaussian_mixture import GaussianMixture
+
+        schedule = NoiseSchedule.cosine(self.T) if self.schedule == "cosine" else NoiseSchedule.linear(self.T)
+        side = torch.linspace(-8, 8, 241, dtype=torch.float64, device="cpu")
+        at = torch.cartesian_prod(side, side)  # (G, 2)
+        log_q = MixtureDenoiser(GaussianMixture(*shapes.blobs_mixture()), schedule).marginal(self.T).log_prob(at)
+        log_noise = -0.5 * at.square().sum(dim=1) - math.log(2 * math.pi)
+        area = float(side[1] - side[0]) ** 2
+        return {"kl": ((log_q.exp() * (log_q - log_noise)).sum() * area).clamp(min=0).numpy()}
+
+
+FIRST = (Losses(), End())

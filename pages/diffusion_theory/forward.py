@@ -180,7 +180,8 @@ def _sentences(wanted: Levels, levels, now: int) -> None:
             what=what, share=text.number(kl / size),
         )  # fmt: skip
     end = float(levels["kl"][-1])
-    verdict = "noise" if end < 0.1 else "nearly" if end < 10 else "far"
+    # of a few numbers, ten nats are everything: so each number has a limit too
+    verdict = "noise" if end < 0.1 else "nearly" if end < 10 and end < 0.1 * size else "far"
     text.prose(said)
     text.prose(t.words(f"{ID}.end.{verdict}", kl=text.number(end), T=wanted.T))
     if kind(wanted.subject) != "points":

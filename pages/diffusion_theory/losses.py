@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core import scene
-from core.scenes.diffusion_theory_losses import LEARNED, Losses
+from core.scenes.diffusion_theory_losses import LEARNED, End, Losses
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Curve, Panel, Rule, plane
 
@@ -19,6 +19,7 @@ VARIANCE = links.choice(f"{ID}.variance", "posterior", ("posterior", "step"))
 TARGET = links.choice(f"{ID}.target", "noise", ("noise", "x0", "v"))
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=9999)
 SETTINGS = (SCHEDULE, T, VARIANCE, TARGET, SEED)
+SEEN = 0.01  # nats from which on the end is worth a word
 SINGLE = 12  # levels that are drawn one by one; further on, several together
 ROLES = {"noise": "noise", "x0": "data", "v": "model", "bound": "latent"}
 
@@ -37,7 +38,7 @@ def draw(page: chapter.Chapter) -> None:
                 seed = controls.seed(SEED)
         a = scene.shown(Losses(schedule, int(count), seed))
         _picture(a, variance, target)
-        _bound(a, variance)
+        _bound(a, variance, float(scene.shown(End(schedule, int(count)))["kl"]))
         _where(a, variance)
         if (schedule, int(count)) != LEARNED:
             text.prose(t.words(f"{ID}.no_network"), small=True)
@@ -79,7 +80,8 @@ def _picture(a, variance: str, target: str) -> None:
     terms = [Curve(name="exact", x=x, y=exact, role="exact", label=t.words(f"{ID}.exact"), points=count <= 10)]
     if np.isfinite(added).all():
         terms.append(Curve(name="added", x=x, y=added, role="model", label=t.words(f"{ID}.added")))
-    middle = int(np.abs(a["alpha_bar"] - 0.5).argmin())
+    middle = int(np.abs(a["alpha_bar"] - 0.5).argmin())  # few linear steps never come near SNR = 1
+    ratio = f"SNR ≈ {text.number(float(a['alpha_bar'][middle] / (1 - a['alpha_bar'][middle])), 2)}"
     keep = np.unique(np.linspace(0, count - 1, 200).round().astype(int))
     curves = []
     for name, asks in _asks(a, variance).items():
@@ -104,7 +106,10 @@ def _picture(a, variance: str, target: str) -> None:
                 title=t.words(f"{ID}.panel.weights", target=t.words(f"{ID}.target.{target}")),
                 x=Axis(t.words(f"{ID}.axis.t"), 0, count),
                 y=Axis(t.words(f"{ID}.axis.weight"), 1e-4, 1e4, log=True),
-                layers=[*curves, Rule(name="middle", x=float(levels[middle]), role="exact", label="SNR ≈ 1")],
+                layers=[
+                    *curves,
+                    Rule(name="middle", x=float(levels[middle]), role="exact", label=ratio),
+                ],
             ),
         ],
         key=f"{ID}.plane",
@@ -117,8 +122,8 @@ def _asks(a, variance: str) -> dict[str, np.ndarray]:
     return {"noise": np.ones(len(a["error"])), "x0": a["x0"], "v": a["v"], "bound": a[variance][:, 0]}
 
 
-def _bound(a, variance: str) -> None:
-    """The sum of the terms beside what it is a bound of."""
+def _bound(a, variance: str, end: float) -> None:
+    """The sum of the terms beside what it is a bound of, and what of the gap the end is to blame for."""
     t = text.current()
     weight, constant = a[variance].T
     terms = weight * a["error"] + constant
@@ -138,6 +143,8 @@ def _bound(a, variance: str) -> None:
     }
     text.prose(t.words(f"{ID}.caption", **said))
     text.prose(t.words(f"{ID}.because.{variance}"))
+    if end > SEEN:
+        text.prose(t.words(f"{ID}.because.end", end=_fixed(end)))
     if np.isfinite(a["own"]).all():
         own = float((weight * a["own"]).sum())
         own_error = float(np.sqrt(np.square(weight * a["own_se"]).sum()))

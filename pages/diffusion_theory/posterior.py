@@ -120,17 +120,26 @@ def _sentences(a, now: int) -> None:
     of_x0, of_x, variance, beta = (float(a[name][now]) for name in ("of_x0", "of_x", "variance", "beta"))
     numbers = {
         "t": now,
-        "of_x0": text.number(of_x0),
-        "of_x": text.number(of_x),
+        "of_x0": text.number(of_x0, 4),
+        "of_x": text.number(of_x, 4),
         "x0": _b(x0),
         "xt": _b(xt),
         "mean": text.number(of_x0 * x0 + of_x * xt),
         "variance": text.number(variance),
     }
     step, jump = float(a["alpha"][now]) / beta, 1 / (1 - float(a["alpha_bar"][now - 1]))
-    sums = {"step": text.number(step), "jump": text.number(jump), "sum": text.number(1 / variance)}
+    sums = dict(zip(("step", "jump", "sum"), _sum(step, jump, 1 / variance), strict=True))
     text.prose(t.words(f"{ID}.caption", **numbers))
     text.prose(t.words(f"{ID}.precision", **sums, beta=text.number(beta)))
+
+
+def _sum(one: float, other: float, both: float) -> list[str]:
+    """Two numbers and their sum with as few decimals, from two on, as let the rounded numbers add up as well."""
+    for decimals in range(2, 7):
+        a, b, c = (round(value, decimals) for value in (one, other, both))
+        if a and b and round(a + b, decimals) == c:
+            break
+    return [f"{value:,.{decimals}f}" for value in (one, other, both)]
 
 
 def _b(value: float) -> str:

@@ -174,7 +174,7 @@ def _learnt(shot: Any, known: dict[str, dict]) -> None:
     own = _own(shot)
     if own is not None:
         curves.append(charts.Curve("model", own[0], own[1], t.words(f"{ID}.curve.own"), points=True))
-    judge = named("classifier", "digits")
+    judge, lost = named("classifier", "digits"), None
     if judge:
         lost = scene.shown(Lost(judge))
         curves.append(charts.Curve("noise", lost["levels"], lost["accuracies"], t.words(f"{ID}.curve.lost"),
@@ -188,6 +188,9 @@ def _learnt(shot: Any, known: dict[str, dict]) -> None:
         first, last = shipped["accuracies"][0], shipped["accuracies"][-1]
         half = next((level for level, a in zip(shipped["levels"], shipped["accuracies"], strict=True) if a < 0.5), T)
         text.prose(t.words(f"{ID}.accuracy", first=_percent(first), last=_percent(last), half=half))
+        if lost is not None and (blind := next((c for c, a in zip(lost["levels"], lost["accuracies"], strict=True)
+                                                if a < 0.5), None)) is not None:  # fmt: skip
+            text.prose(t.words(f"{ID}.accuracy.lost", half=int(blind)))
     if shot is not None and shot.status == "failed" and shot.message == "diverged":
         text.prose(t.words(f"{ID}.diverged", step=shot.detail or "–"))
     elif shot is not None and shot.state is not None:
@@ -245,5 +248,8 @@ def _same_arrow() -> None:
     with st.container(width=WIDTH):
         plane(panels, key=f"{ID}.plane", height=290)
     longest = float(np.linalg.norm(a["difference"], axis=1).max())
+    if gamma == 0:
+        text.prose(t.words(f"{ID}.same.none", longest=text.number(longest)))
+        return
     numbers = {"gap": text.number(float(a["gap"]), 2), "longest": text.number(longest), "points": len(a["at"])}
     text.prose(t.words(f"{ID}.same", gamma=text.number(gamma), **numbers))

@@ -22,6 +22,8 @@ FIRST_WEIGHT = links.real(f"{ID}.first_weight", 1.5, **WEIGHTS)
 SECOND_WEIGHT = links.real(f"{ID}.second_weight", 1.5, **WEIGHTS)
 SEED = links.whole(f"{ID}.seed", 0, low=0, high=99_999)
 WIDTH = 800  # pixels of two square panels
+SEEN = 2  # digits that are named under a track
+ONE = 0.9  # share of the points from which on they are said to have gone into one class
 CLASSES = ("left", "right", "top")
 PULLS = tuple(
     links.real(f"{ID}.{name}", weight, low=-5.0, high=10.0, step=0.25)
@@ -122,10 +124,11 @@ def _sheets(found: working.Answer) -> None:
 
 
 def _seen(named_as: np.ndarray) -> str:
-    """What was seen, the most frequent first: "3 × 8, 8 × 4"."""
+    """What was seen, the two most frequent: "3 (8), 8 (4)"; as much as fits under a track."""
     digits, counts = np.unique(named_as, return_counts=True)
     order = np.lexsort((digits, -counts))
-    return ", ".join(f"{digits[k]} ({counts[k]})" for k in order)
+    more = ", …" if len(order) > SEEN else ""
+    return ", ".join(f"{digits[k]} ({counts[k]})" for k in order[:SEEN]) + more
 
 
 def _percent(share: float) -> str:
@@ -173,7 +176,7 @@ def _points() -> None:
         )
     shares = {name: int(most) for name, most in zip(CLASSES, a["most"], strict=True)}
     text.prose(t.words(f"{ID}.points", count=COUNT, **shares))
-    if sum(weight > 0 for weight in weights) > 1 and min(weights) >= 0:
+    if sum(weight > 0 for weight in weights) > 1 and min(weights) >= 0 and a["most"].max() < ONE * COUNT:
         text.prose(t.words(f"{ID}.points.several"))
     elif min(weights) < 0:
         text.prose(t.words(f"{ID}.points.away"))

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from core import shapes
 from core.scenes.diffusion_theory_forward import BINS, SUBJECTS, Levels, OneNumber, Way, clean, kind, shown_levels
-from core.scenes.diffusion_theory_losses import Losses
+from core.scenes.diffusion_theory_losses import End, Losses
 from core.scenes.diffusion_theory_posterior import StepBack
 
 
@@ -98,3 +100,19 @@ def test_the_losses_are_a_bound_of_log_p():
     assert float(a["prior"]) == pytest.approx(0.5 * (2 * last - 2 * last - 2 * math.log(1 - last)), rel=1e-6)
     np.testing.assert_allclose(a["x0"], (1 - left[1:]) / left[1:])
     np.testing.assert_allclose(a["v"], 1 / left[1:])
+
+
+@pytest.mark.parametrize("T", [10, 100])
+def test_the_end_is_as_far_from_noise_as_points_of_it_say(T):
+    a = linear(T)[-1]
+    weights, means, covs = (part.numpy() for part in shapes.blobs_mixture())
+    rng = np.random.default_rng(0)
+    which = rng.choice(len(weights), 20_000, p=weights)
+    noise = rng.standard_normal((2, 20_000, 2))
+    x0 = means[which] + np.einsum("nij,nj->ni", np.linalg.cholesky(covs)[which], noise[0])
+    x = np.sqrt(a) * x0 + np.sqrt(1 - a) * noise[1]
+    parts = zip(weights, np.sqrt(a) * means, a * covs + (1 - a) * np.eye(2), strict=True)
+    density = sum(w * stats.multivariate_normal(m, c).pdf(x) for w, m, c in parts)
+    apart = np.log(density) - stats.multivariate_normal(np.zeros(2)).logpdf(x)
+    assert float(End("linear", T).compute()["kl"]) == pytest.approx(apart.mean(), abs=4 * apart.std() / len(x) ** 0.5)
+    assert float(End().compute()["kl"]) < 1e-9

@@ -10,9 +10,9 @@ import pytest
 from core import scene
 from core.diffusion import noisy_classifier
 from core.scenes.guidance_particles import Blend, Clouds, Variances
-from core.scenes.guidance_pulled import Mixed, Pair
+from core.scenes.guidance_pulled import Lost, Mixed, Pair
 from core.shipped import named
-from pages.guidance import classifier
+from pages.guidance import classifier, mix
 from tests.pages.apptest import finished, fits, layer, message, number, press, said, visitor
 from ui import text
 
@@ -53,6 +53,9 @@ def test_what_is_said_is_what_is_drawn(language):
     assert [int(found[name]) for name in ("by_classifier", "by_difference")] == right.tolist()
     assert "420,612" in said(at) and "181,066" in said(at)
     assert number(fits(f"{CLASSIFIER}.same", at, language)["gap"]) < 1e-12
+    lost = scene.shown(Lost(named("classifier", "digits")))
+    blind = int(lost["levels"][np.argmax(lost["accuracies"] < 0.5)])
+    assert int(fits(f"{CLASSIFIER}.accuracy.lost", at, language)["half"]) == blind
     # conditions composed
     mixed = scene.shown(Mixed(named("diffusion", "digits")))["named"][0]
     found = fits(f"{MIX}.caption", at, language)
@@ -79,7 +82,19 @@ def test_extremes_have_an_answer(language):
     for section in ("particles.gaussian.no_tilted", "particles.gaussian.negative", "mix.points.away"):
         assert re.sub(r":\w+\[([^\]]*)\]", r"\1", t.words(f"guidance.{section}")) in everything
     assert fits(f"{CLASSIFIER}.caption.none", at, language)["count"] == "20"
+    assert number(fits(f"{CLASSIFIER}.same.none", at, language)["longest"]) > 1
     assert number(fits(f"{MIX}.caption.same", at, language)["weight"]) == 15
+
+
+def test_between_is_said_only_where_the_points_are():
+    between = text.Words("en").words(f"{MIX}.points.several")
+    assert between in said(visit(mix__left=1, mix__right=1, mix__top=0.25))
+    assert between not in said(visit(mix__left=10, mix__right=0.25))
+
+
+def test_what_is_seen_fits_under_a_track():
+    assert mix._seen(np.array([3, 3, 8])) == "3 (2), 8 (1)"
+    assert mix._seen(np.array([0, 0, 0, 2, 2, 8, 8, 1, 4])) == "0 (3), 2 (2), …"
 
 
 def test_nonsense_in_a_link_is_put_right_and_said():

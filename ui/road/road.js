@@ -253,7 +253,7 @@ function buildStrip(root, header, go) {
     const here = stop.id === header.here;
     const name = `${stop.number} · ${stop.title}`;
     const link = stop.href !== null && !here;
-    const body = make(link ? "a" : "span", { class: "dot", title: name, "aria-label": name, href: link ? base(stop.href) : null });
+    const body = make(link ? "a" : "span", { class: "dot", title: name, "aria-label": link && name, href: link ? base(stop.href) : null });
     if (link) follow(body, stop, go);
     if (here) body.setAttribute("aria-current", "step");
     body.append(make("b", {}, String(stop.number)));

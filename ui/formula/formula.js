@@ -17,7 +17,8 @@ class Formula {
       if (!cell.term) return make("span", { class: "cell", "data-role": cell.role }, drawn);
       // a term that stands in the formula twice is one option for those who hear it
       const again = this.buttons.some((b) => b.term === cell.term);
-      const box = make("button", { class: "cell term", type: "button", role: again ? null : "radio", "aria-label": terms[cell.term], "data-role": cell.role, "data-term": cell.term, title: terms[cell.term] }, drawn);
+      const told = again ? { "aria-hidden": "true" } : { type: "button", role: "radio", "aria-label": terms[cell.term] };
+      const box = make(again ? "span" : "button", { class: "cell term", ...told, "data-role": cell.role, "data-term": cell.term, title: terms[cell.term] }, drawn);
       box.addEventListener("click", () => this.choose(cell.term));
       for (const [event, on] of [["pointerenter", true], ["pointerleave", false]]) box.addEventListener(event, () => this.near(cell.term, on));
       this.buttons.push({ term: cell.term, box, again });
@@ -36,8 +37,10 @@ class Formula {
   mark(chosen) {
     this.chosen = chosen;
     for (const { term, box, again } of this.buttons) {
+      box.classList.toggle("chosen", term === chosen);
+      if (again) continue;
       box.setAttribute("aria-checked", String(term === chosen));
-      box.tabIndex = term === chosen && !again ? 0 : -1;
+      box.tabIndex = term === chosen ? 0 : -1;
     }
   }
 

@@ -13,7 +13,7 @@ from core.shipped import named
 from pages.guidance import sheets, working
 from pages.guidance.scale import COMMAND, percent
 from ui import chapter, controls, links, text
-from ui.plane import Axis, Cloud, Panel, Paths, Pictures, plane
+from ui.plane import Axis, Cloud, Panel, Paths, Pictures, Words, plane
 
 ID = "guidance.conditional"
 ASKED = links.rows(f"{ID}.asked", ((2,), (0,), (2,), (6,)), ((0, 9),), most=MOST)
@@ -128,16 +128,21 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
     lowest = float(np.floor(ends.min() * 20 - 0.2) / 20)
     low = max(0.0, min(lowest, 0.95))
     whiskers = np.array([[[d, ends[d, 0]], [d, ends[d, 1]]] for d in range(10)])
+    names = [  # below all shares: an axis would not name every digit
+        Words(name=f"digit{d}", role="condition", x=d, y=low - 0.09 * (1 - low), text=str(d), align="center")
+        for d in range(10)
+    ]
     plane(
         [
             Panel(
                 name="agreement",
                 title=t.words(f"{ID}.agreement", gamma=sheets.plain(scale), count=f"{int(totals[0]):,}"),
-                x=Axis(t.words(f"{ID}.axis.digit"), -0.6, 11.6),  # its name stands to the right of the digits
-                y=Axis(t.words(f"{ID}.axis.share"), low, 1.0 + 0.06 * (1 - low)),
+                x=Axis("", -0.6, 9.6, shown=False),
+                y=Axis(t.words(f"{ID}.axis.share"), low - 0.12 * (1 - low), 1.0 + 0.06 * (1 - low)),
                 layers=[
                     Paths(name="intervals", role="exact", at=whiskers),
                     Cloud(name="shares", role="model", at=np.stack([np.arange(10.0), shares], axis=1), size=5.0),
+                    *names,
                 ],
             )
         ],

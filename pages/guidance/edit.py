@@ -230,11 +230,12 @@ def _redrawn(found: working.Answer) -> None:
 def _filled(found: working.Answer) -> None:
     t, a, scene = text.current(), found.arrays, found.scene
     known = int(a["mask"].sum())
-    values = {"known": known, "pixels": a["mask"].size, "seen": _seen(a["named"]), "calls": int(a["calls"][-1])}
-    text.prose(t.words(f"{ID}.filled", looks=scene.looks, **values))
+    values = {"pixels": a["mask"].size, "seen": _seen(a["named"]), "calls": int(a["calls"][-1]), "looks": scene.looks}
     if known == 0:
-        text.prose(t.words(f"{ID}.filled.everything"), small=True)
-    elif known == a["mask"].size:
+        text.prose(t.words(f"{ID}.filled.everything", **values))
+        return
+    text.prose(t.words(f"{ID}.filled", known=known, **values))
+    if known == a["mask"].size:
         text.prose(t.words(f"{ID}.filled.nothing"), small=True)
 
 

@@ -27,7 +27,7 @@ LOOKS = [
 
 @pytest.mark.parametrize(("page_id", "path", "language", "theme"), LOOKS, ids=[look[0] for look in LOOKS])
 def test_a_page_is_within_everybody_s_reach(serve, visit, page_id, path, language, theme):
-    page = visit(f"{serve(ROOT / 'app.py')}/{path}?lang={language}", theme=theme)
+    page = visit(f"{serve(ROOT / 'app.py')}/{path}?lang={language}", theme=theme, reduced_motion="reduce")
     page.locator("h1").wait_for()
     page.wait_for_function("lang => document.documentElement.lang === lang", arg=language, timeout=SLOW)
     page.evaluate(SETTLED)

@@ -149,7 +149,7 @@ def number(value: float, digits: int = 3) -> str:
     """A number for a sentence: `digits` significant digits, a true minus sign, ordinary sizes written out."""
     if value != value or value in (float("inf"), float("-inf")):
         return {True: "–", False: "∞" if value > 0 else "−∞"}[value != value]
-    value += 0.0  # a zero has no sign
+    value = float(value) + 0.0  # a zero has no sign; an array of one number is left alone
     if value and not 1e-4 <= abs(value) < 1e7:
         mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
         shown = f"{mantissa}\u00a0×\u00a010{str(int(power)).translate(_RAISED)}"  # torn apart by no line end

@@ -133,7 +133,8 @@ def _scale(alt: Any, axis: Axis) -> Any:
 
 def _axis(alt: Any, axis: Axis) -> Any:
     large = not axis.log and (axis.high is None or axis.high >= 10_000)  # "~s" would write 200 of 1,000 as 0.2k
-    return alt.Axis(tickCount=axis.ticks, format="~s" if large else "~g", labelFlush=True)
+    # of a tick at 10 among 2, 4, 6, 8 "~g" would write 1e+1: where steps are even it is told of one digit only
+    return alt.Axis(tickCount=axis.ticks, format="~s" if large else "~g" if axis.log else "~r", labelFlush=True)
 
 
 def _dressed(chart: Any, height: int) -> Any:

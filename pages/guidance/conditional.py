@@ -10,6 +10,7 @@ from core.diffusion import guidance_quality
 from core.diffusion.guidance_quality import SCALES, GuidanceState
 from core.scenes.guidance_scale import MOST, Asked
 from core.shipped import named
+from core.store import shipped
 from pages.guidance import sheets, working
 from pages.guidance.scale import COMMAND, percent
 from ui import chapter, controls, links, text
@@ -154,13 +155,18 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
     others[worst] = -1
     values = {"gamma": sheets.plain(scale), "all": percent(right.sum() / totals.sum()), "worst": worst}
     values |= {"share": percent(shares[worst]), "other": int(np.argmax(others)), "times": int(others.max())}
-    values |= {"count": f"{int(totals[worst]):,}"}
+    values |= {"count": f"{int(totals[worst]):,}", "missed": percent(1 - _accuracy())}
     text.prose(t.words(f"{ID}.measured" if others.max() > 0 else f"{ID}.perfect", **_only(values, others.max() > 0)))
     text.prose(t.words("guidance.recorded", command=COMMAND), small=True)
 
 
+def _accuracy() -> float:
+    """The share of real test digits that the classifier which judges here names rightly, from its record."""
+    return float(shipped().record(named("classifier", "digits"))["test_accuracy"])
+
+
 def _only(values: dict, mistaken: bool) -> dict:
-    return values if mistaken else {name: values[name] for name in ("gamma", "count")}
+    return values if mistaken else {name: values[name] for name in ("gamma", "count", "missed")}
 
 
 def interval(right: int, total: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from core.scene import Scene
 
 SINGLES = 20  # repetitions that are shown one by one, before thousands come at once
 GRID = 25  # heights of a hand-drawn density, from x = 0 to 1
-LEVELS = 65_535  # of a height in a link
+LEVELS = 65_000  # of a height in a link: ui/packing.py counts in as many steps from 0 to 1
 DRAWING = tuple(round(LEVELS * (0.08 + 2.34 * (k / (GRID - 1) - 0.62) ** 2)) / LEVELS for k in range(GRID))
 SIZES = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)  # N at which the distance to the normal is measured
 SETS = 100  # samples of the normal distribution itself that the floor is measured on

@@ -78,7 +78,7 @@ def test_the_component_that_is_clicked_is_the_one_in_the_number_controls(show, a
     plane(page, f"{ID}.design").scroll_into_view_if_needed()
     knob(page, f"{ID}.design", "parts.2").click()
     heard(page, f"{ID}.design", lambda v: v["chosen"] == 3)
-    chosen = part(page, f"{ID}.design.chosen").locator("[data-testid$=Active]")
+    chosen = part(page, f"{ID}.design.chosen").locator("[aria-checked=true]")
     expect(chosen).to_have_text("▲ 3", timeout=SLOW)
     at_rest(page)
     part(page, f"{ID}.design.chosen").get_by_text("■ 2").click()

@@ -97,7 +97,8 @@ def test_the_first_paint_is_finished_in_every_language(language):
 @pytest.mark.parametrize("level", [1000, 600, 20])
 def test_the_caption_agrees_with_the_state(level):
     at = visit(denoise__frame=level)
-    t, levels, signal, noise = numbers(r"At t = (\d+) of (\d+).*= ([\d.e−]+) parts .*= ([\d.e−]+) parts", at)
+    share = r"([\d.]+(?: × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?)"
+    t, levels, signal, noise = numbers(rf"At t = (\d+) of (\d+).*= {share} parts .*= {share} parts", at)
     assert (t, levels) == (level, 1000)
     assert signal == pytest.approx(math.sqrt(alpha_bar(level)), rel=6e-3)
     assert noise == pytest.approx(math.sqrt(1 - alpha_bar(level)), rel=6e-3)

@@ -93,7 +93,8 @@ __all__ = [
     "Density", "DensityAt", "Dot", "Editor", "Ellipse", "Ellipses", "Gaussian", "Heat", "Layer", "Line", "Linear",
     "LogLikelihood", "MahalanobisAt", "Mapped", "Marginal", "Mixture", "MomentOf", "Noised", "Normal", "Painter",
     "Panel",
-    "Paths", "Photographs", "Pictures", "PlaneState", "Probability", "Rule", "Slopes", "Sticks", "Surface", "Words", "encode", "plane",
+    "Paths", "Photographs", "Pictures", "PlaneState", "Probability", "Rule", "Slopes", "Sticks", "Surface", "Words",
+    "encode", "plane",
 ]  # fmt: skip
 
 OWN_LABELS = ("plane", "keys", "undo", "clear", "remove", "full", "turn")

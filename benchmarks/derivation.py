@@ -17,7 +17,7 @@ from pages.guidance import bayes_lines
 from ui import component
 from ui.derivation import LABELS, Digits, encode
 
-BORROWED = ("axes", "contours", "draw", "formulas")
+BORROWED = ("maths", "plane/axes", "plane/contours", "plane/draw", "plane/formulas")
 VALUES = {"t": 600, "gamma": 3.0, "y": 2, "x1": 0.7, "x2": 1.0, "parts": PARTS, "digit": 4, "label": 9}
 
 
@@ -36,7 +36,7 @@ def page_of(message: bytes) -> str:
     """A page that shows the derivation, made of the component's own files and those that it borrows."""
     folder = component.HERE / "derivation"
     own = folder / "derivation.js"
-    borrowed = [component.HERE / "plane" / f"{name}.js" for name in BORROWED]
+    borrowed = [component.HERE / f"{name}.js" for name in BORROWED]
     files = [component.HERE / "shared.js", *borrowed, *sorted(p for p in folder.glob("*.js") if p != own), own]
     script = "\n".join(p.read_text("utf-8") for p in files).replace("export default function", "const show = function")
     style = "\n".join(p.read_text("utf-8") for p in (component.HERE / "shared.css", folder / "derivation.css"))

@@ -92,9 +92,22 @@ function watchRoom(root, act) {
   for (const element of [root, gauge]) observer.observe(element);
 }
 
+// So many pixels of a canvas are one CSS pixel: as on this screen, or as what is being saved asks for.
+const sharpness = () => globalThis.tenStepsSharpness ?? (devicePixelRatio || 1);
+
+// A component offers what it shows to be saved (ui/saving): { name, paint(frame), table() } and, where it has frames,
+// frames() -> their names, at() -> the one that is shown, seconds() -> how long they play. paint draws at once, as sharp
+// as is asked for, the frame that is given or else what stands there; table gives sections { columns, rows } of numbers.
+function offer(root, picture) {
+  (globalThis.tenStepsPictures ??= new WeakMap()).set(root, picture);
+}
+
+// A number that came as a float32, in as many digits as it has.
+const single = (v) => Number(v.toPrecision(7));
+
 // A canvas of so many CSS pixels, sharp on this screen; returns the pen, scaled to CSS pixels, with the sheet cleared.
 function sharpen(canvas, width, height) {
-  const ratio = devicePixelRatio || 1;
+  const ratio = sharpness();
   const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio));
   const pen = canvas.getContext("2d");
   if (canvas.width !== w || canvas.height !== h) {
@@ -172,6 +185,9 @@ class Transport {
     this.pace.value = speed;
   }
 
+  // How long all frames take at the present speed.
+  seconds() { return Math.min(RUN_SECONDS, STEP_SECONDS * (this.count - 1)) / this.speed; }
+
   act(name) {
     if (name === "play") return this.playing ? this.pause() : this.play();
     this.stop();
@@ -209,10 +225,9 @@ class Transport {
     const tick = (now) => {
       if (!this.playing) return;
       if (!this.root.isConnected) return void this.stop();
-      const run = Math.min(RUN_SECONDS, STEP_SECONDS * (this.count - 1)) * 1000;
       const passed = Math.min(now - (before ?? now), 250);                // a hidden tab stands still
       before = now;
-      this.position = Math.min(this.position + (passed / run) * (this.count - 1) * this.speed, this.count - 1);
+      this.position = Math.min(this.position + (passed / (1000 * this.seconds())) * (this.count - 1), this.count - 1);
       const frame = Math.floor(this.position);
       if (frame !== this.frame) { this.frame = frame; this.mark(); }
       this.show(frame, this.position - frame);

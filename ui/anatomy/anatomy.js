@@ -18,6 +18,7 @@ class AnatomyView {
     this.heat.addEventListener("pointermove", (event) => this.dragging && this.slide(this.levelAt(event)));
     for (const end of ["pointerup", "pointercancel"]) this.heat.addEventListener(end, () => this.drop());
     this.heat.addEventListener("keydown", (event) => this.keyHeat(event));
+    offer(root, { name: () => this.header.key, paint: () => this.arrange(), table: () => anatomyTable(this) });
     watchRoom(root, () => {
       if (this.header) this.theme = readTheme(root);                                    // type may have grown
       this.arrange();

@@ -20,6 +20,7 @@ class Derivation {
     root.append(make("div", { class: "stage" }, this.dials.root, make("div", { class: "columns" }, this.left, this.middle, this.digits.root)));
     watchRoom(root, () => this.arrange());
     root.placeOn = (mark, share) => this.picture.placeOn(mark, share);
+    offer(root, { name: () => this.header.key, paint: () => this.arrange(true), table: () => this.table() });
   }
 
   load(message, report) {
@@ -145,6 +146,21 @@ class Derivation {
     this.first = true;
     this.last = moving ? now : null;
     if (moving) this.soon();
+  }
+
+  // What is set, the components at level 0, and every quantity of the lines as it is now; of a vector x and y.
+  table() {
+    const { parts, ...set } = this.values, { count, levels, alpha_bar: left } = this.header, rows = parts.slice(0, count);
+    const alphaBar = left[levels.indexOf(set.t)], mixture = noisyMixture(rows, alphaBar);
+    const quantities = quantitiesAt(mixture, set.y - 1, alphaBar, set.gamma, [set.x1, set.x2]);
+    const told = Object.entries(quantities).filter(([, v]) => typeof v === "number" || Array.isArray(v));
+    return [
+      { columns: ["layer", "name", "value"], rows: Object.entries({ ...set, alpha_bar: alphaBar }).map(([name, value]) => ["setting", name, value]) },
+      { columns: ["layer", "item", "weight", "mean_x", "mean_y", "std_x", "std_y", "correlation"], rows: rows.map((row, k) => ["component", k, ...row]) },
+      ...told.map(([name, v]) => (Array.isArray(v)
+        ? { columns: ["layer", "name", "x", "y"], rows: [["quantity", name, ...v]] }
+        : { columns: ["layer", "name", "value"], rows: [["quantity", name, v]] })),
+    ];
   }
 
   words({ gamma, y }, { g }) {

@@ -6,6 +6,7 @@ class Formula {
   constructor(root, say) {
     Object.assign(this, { root, say, buttons: [] });
     root.addEventListener("keydown", (event) => this.key(event));
+    offer(root, { name: () => "formula", paint() {} });
   }
 
   build({ cells, terms, label }) {

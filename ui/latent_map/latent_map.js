@@ -36,6 +36,7 @@ class LatentMap {
     this.stage.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.arrange()).observe(root);
     root.decodeAt = (x, y) => Array.from(this.decoder.at([x, y]));
+    offer(root, { name: () => this.header.key, paint: () => this.arrange(), table: () => latentTable(this) });
   }
 
   handle(name, k) {

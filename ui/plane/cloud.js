@@ -75,7 +75,7 @@ function paintCloud({ pen, chart, layer, theme, mark, env, strength }) {
 
 class Splat {
   constructor(chart, radius, alpha) {
-    const ratio = devicePixelRatio || 1;
+    const ratio = sharpness();
     Object.assign(this, { chart, radius, alpha, ratio, w: Math.round(chart.width * ratio), h: Math.round(chart.height * ratio), masks: [] });
     this.sheet = document.createElement("canvas");
     Object.assign(this.sheet, { width: this.w, height: this.h });
@@ -84,7 +84,7 @@ class Splat {
     this.size = Math.ceil(3 * radius * ratio) + 2;
   }
 
-  fits(chart, radius, alpha) { return this.chart === chart && this.radius === radius && this.alpha === alpha && this.ratio === (devicePixelRatio || 1); }
+  fits(chart, radius, alpha) { return this.chart === chart && this.radius === radius && this.alpha === alpha && this.ratio === sharpness(); }
 
   // How far a shape covers the pixels around it, for 4 × 4 places of its centre within a pixel.
   mask(shape) {

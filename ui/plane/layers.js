@@ -124,17 +124,8 @@ const LAYERS = {
   },
 
   slopes({ pen, chart, layer, mark, frame, env, strength }) {
-    const slope = slope2(layer.model, env), unit = resolve(layer.unit, env), { box, sx, sy } = chart, step = 28;
-    const places = [];
-    if (layer.place) places.push(layer.place.map((v) => resolve(v, env)));
-    else if (layer.at) {
-      const { values } = frame("at");
-      for (let i = 0; i < values.length; i += 2) places.push([values[i], values[i + 1]]);
-    } else {
-      const columns = Math.max(1, Math.floor(box.w / step)), rows = Math.max(1, Math.floor(box.h / step));
-      const left = box.x + (box.w - (columns - 1) * step) / 2, top = box.y + (box.h - (rows - 1) * step) / 2;
-      for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++) places.push([sx.of(left + i * step), sy.of(top + j * step)]);
-    }
+    const slope = slope2(layer.model, env), unit = resolve(layer.unit, env), { sx, sy } = chart;
+    const places = slopePlaces(layer, chart, env, frame("at"));
     pen.globalAlpha = strength * (layer.place ? 1 : 0.6);
     pen.beginPath();
     for (const [x, y] of places) {
@@ -292,6 +283,15 @@ const DENSITIES = {
     putMap(sheet, keep.canvas, grid.x, grid.y, 112, 80);
   },
 };
+
+// Where the arrows of `slopes` begin; at: one frame of the places that were given, if any were.
+function slopePlaces(layer, { box, sx, sy }, env, at) {
+  if (layer.place) return [layer.place.map((v) => resolve(v, env))];
+  if (at) return Array.from({ length: at.values.length / 2 }, (_, i) => [at.values[2 * i], at.values[2 * i + 1]]);
+  const step = 28, columns = Math.max(1, Math.floor(box.w / step)), rows = Math.max(1, Math.floor(box.h / step));
+  const left = box.x + (box.w - (columns - 1) * step) / 2, top = box.y + (box.h - (rows - 1) * step) / 2;
+  return Array.from({ length: rows * columns }, (_, n) => [sx.of(left + (n % columns) * step), sy.of(top + Math.floor(n / columns) * step)]);
+}
 
 // An arrow as strokes: a head of at most so many pixels, smaller on a short one; what is shorter than half a pixel is not drawn.
 function arrow(pen, x, y, dx, dy, most = 5) {

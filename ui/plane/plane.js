@@ -15,6 +15,14 @@ class Plane {
     root.replaceChildren(this.stage, this.voice);
     watchRoom(root, () => (root.clientWidth !== this.width || typeScale() !== this.theme?.scale) && this.arrange());
     for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, (event) => event.key !== "Tab" && this.used());
+    offer(root, {
+      name: () => this.header.key,
+      paint: (frame) => this.paintFrame(frame),
+      frames: () => this.header.frames,
+      at: () => this.frame,
+      seconds: () => this.transport.seconds(),
+      table: () => planeTable(this),
+    });
   }
 
   used() {
@@ -167,6 +175,14 @@ class Plane {
     this.placeInvite();
     const tags = { values: JSON.stringify(this.values), picked: this.picked ? this.picked.join(",") : "", serial: this.serial };
     Object.assign(this.root.dataset, { ...tags, paint: (performance.now() - started).toFixed(2) });
+  }
+
+  // At once: the frame that is given, and after that again the one that is shown.
+  paintFrame(frame = this.frame) {
+    const { frame: shown, fraction } = this;
+    Object.assign(this, { frame, fraction: frame === shown ? fraction : 0 });
+    this.arrange();
+    Object.assign(this, { frame: shown, fraction });
   }
 
   // The invitation stands in the first corner where it covers no handle and no words, until it is gone.

@@ -40,7 +40,7 @@ function swatch(track, theme) {
 // The grid in which `items` images of h × w pixels are largest in a box; whole pixels on the screen where little is lost.
 function arrange(items, w, h, width, height) {
   const gap = items > 1 ? 4 : 0, edge = 4;
-  const ratio = devicePixelRatio || 1;
+  const ratio = sharpness();
   let best = { scale: 0 };
   for (let columns = 1; columns <= items; columns++) {
     const rows = Math.ceil(items / columns);
@@ -292,7 +292,7 @@ class PointPainter {
 
   // A disc's coverage in screen pixels for 4 × 4 places of its centre within a pixel.
   prepareSplat(colour, radius, alpha) {
-    const ratio = devicePixelRatio || 1, r = radius * ratio, size = Math.ceil(2 * r) + 2;
+    const ratio = sharpness(), r = radius * ratio, size = Math.ceil(2 * r) + 2;
     const masks = [];
     for (let k = 0; k < 16; k++) {
       const cx = size / 2 - 0.5 + ((k % 4) + 0.5) / 4, cy = size / 2 - 0.5 + ((k >> 2) + 0.5) / 4;

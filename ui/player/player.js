@@ -17,6 +17,14 @@ class Player {
     root.addEventListener("keydown", (event) => this.choose(event), true);
     root.addEventListener("pointerdown", () => this.used());
     root.addEventListener("keydown", () => this.used());
+    offer(root, {
+      name: () => this.header.key,
+      paint: (frame) => this.paintFrame(frame),
+      frames: () => this.header.levels.map(({ text }) => text),
+      at: () => this.transport.frame,
+      seconds: () => this.transport.seconds(),
+      table: () => playerTable(this),
+    });
   }
 
   used() {
@@ -179,6 +187,13 @@ class Player {
       for (const { track, canvas } of this.tracks) canvas.setAttribute("aria-label", `${track.label}. ${text}`);
     }
     this.root.dataset.paint = (performance.now() - started).toFixed(2);
+  }
+
+  // At once: the frame that is given, or else the one that is shown.
+  paintFrame(frame) {
+    this.arrange();
+    if (frame == null) this.paint(this.transport.frame, this.fraction ?? 0);
+    else this.paint(frame, 0);
   }
 
   hover(item) {

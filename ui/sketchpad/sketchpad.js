@@ -44,6 +44,7 @@ class Sketchpad {
     pad.addEventListener("blur", () => { this.cursor = null; this.lift(); });
     root.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.arrange()).observe(root);
+    offer(root, { name: () => this.header.key, paint: () => this.arrange(), table: () => [this.table()] });
   }
 
   load(message, report, finish) {
@@ -150,6 +151,11 @@ class Sketchpad {
     this.root.dataset.drawing = Boolean(this.line);
     for (const button of Object.values(this.buttons)) button.disabled = !this.strokes.length;
     this.full.textContent = room > 0 ? "" : fill(labels.full, { strokes: limit.strokes, points: limit.points });
+  }
+
+  table() {
+    const rows = this.strokes.flatMap((stroke, s) => stroke.map(([x, y], i) => ["strokes", s, i, x, y]));
+    return { columns: ["layer", "stroke", "item", "x", "y_down"], rows };
   }
 
   points() { return this.strokes.reduce((sum, stroke) => sum + stroke.length, 0); }

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui import catalogue, code, links, text, wire
+from ui import catalogue, code, links, saving, text, wire
 from ui.links import Setting
 
 
@@ -94,7 +94,7 @@ class Chapter:
                     self._address(experiment_id, settings)
 
     def _address(self, experiment_id: str, settings: tuple[Setting, ...]) -> None:
-        """*Reset* and *copy link*, drawn last because only now everything is what it is."""
+        """*Reset*, *copy link* and *save*, drawn last because only now everything is what it is."""
         t = text.current()
         changed = links.query(settings, only_changed=True)
         links.published(experiment_id, changed)
@@ -120,6 +120,9 @@ class Chapter:
                     "label": t.label("scene.copy"),
                     "copied": t.label("scene.copied"),
                     "by_hand": t.label("scene.by_hand"),
+                    "title": t.words(f"{experiment_id}.title"),
+                    "script": saving.SCRIPT,
+                    "words": {word: t.label(f"scene.{word}") for word in saving.WORDS},
                 },
                 width="content",
             )

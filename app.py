@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
-from ui import warmup  # noqa: E402  (the project's root has to be importable first)
+from ui import saving, warmup  # noqa: E402  (the project's root has to be importable first)
 
 
 @asynccontextmanager
@@ -27,4 +27,4 @@ async def lifespan(_app):
     warmup.end()
 
 
-app = st.App(str(ROOT / "ui" / "shell.py"), lifespan=lifespan, routes=[])
+app = st.App(str(ROOT / "ui" / "shell.py"), lifespan=lifespan, routes=saving.routes())

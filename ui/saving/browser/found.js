@@ -1,0 +1,58 @@
+// What an experiment shows that can be saved: the pictures of our components, charts, tables of ours, the ladder.
+
+import { isShown } from "./paint.js";
+
+const OURS = '[data-testid="stHtml"] table, [data-testid="stHtml"] .ladder';
+const CHART = '[data-testid="stVegaLiteChart"]';
+
+// Every element under this one, those in open shadow roots too.
+function* under(element) {
+  for (const child of (element.shadowRoot ?? element).children) {
+    yield child;
+    yield* under(child);
+  }
+}
+
+// [{ element, name, paint(frame), frames(), at(), seconds(), table() }], in the page's order; table and the three of
+// frames only where there are some.
+export function picturesOf(experiment) {
+  const offered = globalThis.tenStepsPictures ?? new WeakMap(), found = [];
+  for (const element of under(experiment)) {
+    const own = offered.get(element);
+    if (!own && !element.matches(`${OURS}, ${CHART}`)) continue;
+    if (!isShown(element) || element.getBoundingClientRect().width < 8) continue;
+    if (own) found.push({ ...own, element, name: own.name().split(".").at(-1) });
+    else if (element.matches(CHART)) found.push({ element, name: keyOf(element), paint() {}, table: () => chartTable(element) });
+    else found.push({ element, name: "table", paint() {}, table: element.localName === "table" ? () => textTable(element) : null });
+  }
+  return found;
+}
+
+export const isMoving = (picture) => (picture.frames?.().length ?? 0) > 1;
+
+// The last part of the key of what Streamlit drew: "quality_chart".
+function keyOf(element) {
+  const named = [...(element.closest('[class*="st-key-"]')?.classList ?? [])].find((c) => c.startsWith("st-key-"));
+  return named?.split("-").at(-1) ?? "chart";
+}
+
+// The marks of a chart, as Vega ties its data to what it draws.
+function chartTable(element) {
+  const seen = new Set(), rows = [];
+  for (const drawn of element.querySelectorAll("svg *")) {
+    for (const item of drawn.__data__?.mark?.items ?? []) {
+      const { datum } = item, known = datum && JSON.stringify([datum.name, datum.x, datum.y]);
+      if (typeof datum?.x !== "number" || typeof datum?.y !== "number" || seen.has(known)) continue;
+      seen.add(known);
+      rows.push([datum.name, datum.x, datum.y, datum.low ?? "", datum.high ?? ""]);
+    }
+  }
+  return [{ columns: ["layer", "x", "y", "low", "high"], rows }];
+}
+
+// A table of the page as it is read: the words of each cell.
+function textTable(element) {
+  const rows = [...element.rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim() || cell.querySelector("img")?.alt || ""));
+  const wide = Math.max(0, ...rows.map((row) => row.length));
+  return [{ columns: ["row", ...Array.from({ length: wide }, (_, c) => `cell_${c}`)], rows: rows.map((row, r) => [r, ...row]) }];
+}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.scene import Scene
+from core.scene_run import SceneRun, Working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Generator, Tensor
 
     from core.diffusion.exact import MixtureDenoiser
@@ -56,7 +55,7 @@ def walk(
 
 
 @dataclass(frozen=True)
-class Walks(Scene):
+class Walks(SceneRun):
     """N particles on their way back by the SDE and by the ODE, from the same x_T.
 
     Arrays: t (F,), the levels of the frames, F of the steps + 1 states; sde, ode (F, M, D): the particles that are
@@ -70,12 +69,12 @@ class Walks(Scene):
     dimensions: int = 1
     data: str = "humps"
     schedule: str = "cosine"
-    steps: int = 100
+    sampler_steps: int = 100
     ode: str = "ddim"
     particles: int = 1000
     seed: int = 0
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         import torch
 
         from core.diffusion.mixtures import spread
@@ -84,12 +83,17 @@ class Walks(Scene):
         denoiser = denoiser_of(self.data, self.dimensions, self.schedule)
         generator = torch.Generator("cpu").manual_seed(self.seed)
         start = torch.randn(self.particles, self.dimensions, generator=generator, dtype=torch.float64, device="cpu")
-        chosen = set(np.linspace(0, self.steps, min(self.steps + 1, FRAMES)).round().astype(int).tolist())
+        frames = min(self.sampler_steps + 1, FRAMES)
+        chosen = set(np.linspace(0, self.sampler_steps, frames).round().astype(int).tolist())
         found: dict[str, np.ndarray] = {}
-        edges = np.linspace(-REACH[1], REACH[1], BINS + 1)
+        edges, total, done = np.linspace(-REACH[1], REACH[1], BINS + 1), 2 * frames + 1, 0
         for name, sampler in (("sde", "sde"), ("ode", self.ode)):
-            states = walk(denoiser, sampler, start, self.steps, generator)
-            kept = [(state.t, state.x) for step, state in enumerate(states) if step in chosen]
+            kept = []
+            for step, state in enumerate(walk(denoiser, sampler, start, self.sampler_steps, generator)):
+                if step in chosen:
+                    kept.append((state.t, state.x))
+                    done += 1
+                    yield Working(done, total)
             end = kept[-1][1]
             found["t"] = np.array([t for t, _ in kept])
             found[name] = torch.stack([x[:SHOWN] for _, x in kept]).numpy().astype(np.float32)
@@ -98,13 +102,21 @@ class Walks(Scene):
             if self.dimensions == 1:
                 bars = [np.histogram(x[:, 0].numpy(), edges)[0] for _, x in kept]
                 found[f"{name}_bars"] = np.stack(bars) / (self.particles * np.diff(edges))
+        found |= self._truth(denoiser, found["t"]) | ({"edges": edges} if self.dimensions == 1 else {})
         found["floor"] = _floor(denoiser, self.particles, generator)
         found["std"] = np.array(spread(denoiser.mixture))
-        marginals = [denoiser.marginal(t) for t in found["t"].tolist()]
+        yield Working(total, total, found)
+
+    def _truth(self, denoiser: MixtureDenoiser, levels: np.ndarray) -> dict[str, np.ndarray]:
+        """The exact p_t at the frames' levels, and in one dimension at all levels as a map."""
+        import torch
+
+        found = {}
+        marginals = [denoiser.marginal(t) for t in levels.tolist()]
         if self.dimensions == 1:
             line = torch.linspace(-REACH[1], REACH[1], 181, dtype=torch.float64, device="cpu")[:, None]
             heat = [denoiser.marginal(t).log_prob(line[::2]).exp() for t in range(0, T + 1, 10)]
-            found |= {"heat": torch.stack(heat, dim=1).numpy().astype(np.float32), "edges": edges}
+            found["heat"] = torch.stack(heat, dim=1).numpy().astype(np.float32)
             found["line"] = line[:, 0].numpy()
             found["exact"] = torch.stack([p.log_prob(line).exp() for p in marginals]).numpy().astype(np.float32)
             return found
@@ -118,7 +130,7 @@ class Walks(Scene):
 
 
 @dataclass(frozen=True)
-class Ends(Scene):
+class Ends(SceneRun):
     """How far from the data the way back ends, against the number of steps: the SDE, and two ways along the ODE.
 
     In one dimension x_T are the quantiles of N(0, 1) instead of draws, so that the ODE's errors hold no chance; the
@@ -131,7 +143,7 @@ class Ends(Scene):
     data: str = "humps"
     schedule: str = "cosine"
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         import torch
 
         from core.diffusion.reverse import wasserstein
@@ -144,7 +156,8 @@ class Ends(Scene):
         else:
             start = torch.randn(many, 2, generator=generator, dtype=torch.float64, device="cpu")
         found: dict[str, list] = {"sde": [], "ddim": [], "heun": [], "heun_calls": []}
-        for steps in MEASURED:
+        for k, steps in enumerate(MEASURED):
+            yield Working(k, len(MEASURED))
             *_, end = walk(denoiser, "sde", start.repeat(DRAWS, 1), steps, generator)
             found["sde"].append(wasserstein(end.x.reshape(DRAWS, many, -1), denoiser.mixture).tolist())
             for ode in ODES:
@@ -153,7 +166,9 @@ class Ends(Scene):
             found["heun_calls"].append(end.calls)
         arrays = {name: np.array(values) for name, values in found.items()} | {"steps": np.array(MEASURED)}
         arrays["floor"] = _floor(denoiser, many, generator)
-        return arrays | (self._theory(denoiser) if self.dimensions == 1 and self.data == "one" else {})
+        if self.dimensions == 1 and self.data == "one":
+            arrays |= self._theory(denoiser)
+        yield Working(len(MEASURED), len(MEASURED), arrays)
 
     def _theory(self, denoiser: MixtureDenoiser) -> dict[str, np.ndarray]:
         from core.diffusion.reverse import gaussian_way_back, wasserstein_normal
@@ -268,5 +283,5 @@ class OneJump(Scene):
 
 
 NAMES = ("humps", "three", "one")
-LONGEST = Walks(schedule="linear", steps=1000)  # of a preset: all levels, as the book's DDPM takes them
+LONGEST = Walks(schedule="linear", sampler_steps=1000)  # of a preset: all levels, as the book's DDPM takes them
 FIRST = (Walks(), LONGEST, *(Ends(d, data, schedule) for d in (1, 2) for data in NAMES for schedule in SCHEDULES))

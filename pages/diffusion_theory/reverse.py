@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import streamlit as st
 
-from core import scene
 from core.scenes.diffusion_theory_back import NAMES, ODES, PATHS, REACH, SCHEDULES, STEPS, Ends, T, Walks
+from pages import working
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Contours, Curve, Heat, Layer, Panel, Paths, Rule, plane
 
@@ -28,11 +28,14 @@ ROLES = {"sde": "model", "ode": "score"}
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=SETTINGS):
-        walks = _controls()
-        with st.spinner(text.current().words(f"{ID}.waiting")):
-            a = scene.shown(walks)
-        (_line if walks.dimensions == 1 else _plane)(walks, a)
-        _sentences(walks, a)
+        wanted = _controls()
+        found, shot = working.answer(wanted, ID, Walks())
+        if found is not None:
+            with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
+                walks, a = found.scene, found.arrays
+                (_line if walks.dimensions == 1 else _plane)(walks, a)
+                _sentences(walks, a)
+        working.waiting(wanted, shot, found)
         controls.presets(
             ID,
             {
@@ -43,7 +46,7 @@ def draw(page: chapter.Chapter) -> None:
                 "gaussian": {COUNT: 5, DIMENSIONS: 1, SHAPE: "one", SCHEDULE: "cosine"},
             },
         )
-        _ends(walks)
+        _ends(wanted)
 
 
 def _controls() -> Walks:
@@ -159,18 +162,25 @@ def _sentences(walks: Walks, a: Mapping[str, np.ndarray]) -> None:
     t = text.current()
     numbers = {name: text.number(float(a[name]), 2) for name in ("sde_far", "ode_far", "floor")}
     spreads = {name: text.number(float(a[name]), 3) for name in ("sde_std", "ode_std", "std")}
-    said = {"steps": f"{walks.steps:,}", "particles": f"{walks.particles:,}"}
+    said = {"steps": f"{walks.sampler_steps:,}", "particles": f"{walks.particles:,}"}
     text.prose(t.words(f"{ID}.caption", **said, **numbers))
     text.prose(t.words(f"{ID}.caption.std", **spreads), small=True)
-    if walks.steps > len(a["t"]) - 1:
-        text.prose(t.words(f"{ID}.thinned", steps=f"{walks.steps:,}", frames=len(a["t"])), small=True)
+    if walks.sampler_steps > len(a["t"]) - 1:
+        text.prose(t.words(f"{ID}.thinned", steps=f"{walks.sampler_steps:,}", frames=len(a["t"])), small=True)
 
 
 def _ends(walks: Walks) -> None:
     """The error of the end against how often the score was asked."""
+    wanted = Ends(walks.dimensions, walks.data, walks.schedule)
+    found, shot = working.answer(wanted, f"{ID}.ends", Ends())
+    if found is not None:
+        with st.container(key=f"{ID}.ends_stage" if found.fresh else f"{ID}.ends_stage_stale"):
+            _errors(found.scene, found.arrays)
+    working.waiting(wanted, shot, found)
+
+
+def _errors(ends: Ends, a: Mapping[str, np.ndarray]) -> None:
     t = text.current()
-    with st.spinner(t.words(f"{ID}.waiting")):
-        a = scene.shown(Ends(walks.dimensions, walks.data, walks.schedule))
     steps, sde, gaps = a["steps"].astype(float), a["sde"], np.full(len(a["steps"]), np.nan)
     bars = [np.stack(ends, axis=1).ravel() for ends in ((steps, steps, gaps), (sde.min(axis=1), sde.max(axis=1), gaps))]
     layers: list[Layer] = [
@@ -204,7 +214,7 @@ def _ends(walks: Walks) -> None:
         height=270,
     )
     at = {f"{name}{k}": float(a[name][i].mean()) for name in ("sde", "ddim") for k, i in ((10, 3), (100, 6))}
-    kind = "line" if walks.dimensions == 1 else "plane"
+    kind = "line" if ends.dimensions == 1 else "plane"
     said = {name: text.number(value, 2) for name, value in at.items()}
     text.prose(t.words(f"{ID}.ends.{kind}", **said, floor=text.number(float(a["floor"]), 2), draws=sde.shape[1]))
     if "sde_theory" in a:

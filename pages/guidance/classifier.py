@@ -13,7 +13,7 @@ from core.scenes.guidance_particles import WINDOW, SameArrow
 from core.scenes.guidance_pulled import PAIR, Lost, Pair
 from core.shipped import named
 from core.store import StoreError, user_store
-from pages.guidance import working
+from pages import working
 from ui import chapter, charts, controls, links, live, player, text
 from ui.plane import Arrows, Axis, Heat, Panel, plane
 
@@ -76,7 +76,7 @@ def _pair(model: str, known: dict[str, dict], WHICH: links.Setting) -> None:
             seed = int(controls.seed(SEED))
     record = known.get(which) or next(iter(known.values()))
     wanted = Pair(model, record["key"], gamma, seed)
-    found, shot = working.answer(wanted, "classifier", Pair(model, record["key"]))
+    found, shot = working.answer(wanted, ID, Pair(model, record["key"]))
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _digits(found)

@@ -11,7 +11,8 @@ from core.diffusion.guidance_quality import SCALES, GuidanceState
 from core.scenes.guidance_scale import MOST, Asked
 from core.shipped import named
 from core.store import shipped
-from pages.guidance import sheets, working
+from pages import working
+from pages.guidance import sheets
 from pages.guidance.scale import COMMAND, percent
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Panel, Paths, Pictures, Words, plane
@@ -85,7 +86,7 @@ def _asked() -> tuple[int, ...]:
 
 
 def _sheet(wanted: Asked, model: str) -> None:
-    found, shot = working.answer(wanted, "conditional", Asked(model))
+    found, shot = working.answer(wanted, ID, Asked(model))
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _grid(found)

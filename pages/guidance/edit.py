@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.scenes.guidance_edit import BRUSH, HALVES, THREE, Empty, Fill, Redraw, Turning, drawn
 from core.shipped import named
-from pages.guidance import sheets, working
+from pages import working
+from pages.guidance import sheets
 from pages.guidance.scale import percent
 from ui import chapter, controls, links, packing, player, sketchpad, text
 from ui.plane import Axis, Curve, Panel, Pictures, Words, plane
@@ -158,7 +159,7 @@ def _picture(model: str, mode: str, strokes: tuple, hole: tuple) -> None:
 def _show(wanted: Redraw | Fill, before: Redraw) -> None:
     """The player and its sentence, or the one before while the new one is worked out."""
     try:
-        found, shot = working.answer(wanted, "edit", before)
+        found, shot = working.answer(wanted, ID, before)
     except Empty:
         text.prose(text.current().words(f"{ID}.empty"))
         return
@@ -248,7 +249,7 @@ def _seen(named_as: np.ndarray) -> str:
 
 def _turning(wanted: Turning, before: Turning) -> None:
     """What the drawing becomes at each level of noise: pictures from one noise, and shares over several."""
-    found, shot = working.answer(wanted, "turning", before)
+    found, shot = working.answer(wanted, f"{ID}.turning", before)
     if found is not None:
         with st.container(key=f"{ID}.turning" if found.fresh else f"{ID}.turning_stale"):
             _levels(found)

@@ -12,7 +12,8 @@ from core.diffusion import guidance_quality
 from core.diffusion.guidance_quality import LATENT_SCALES, SCALES
 from core.scenes.guidance_latent import EACH, Side, operations
 from core.shipped import named
-from pages.guidance import sheets, working
+from pages import working
+from pages.guidance import sheets
 from pages.guidance.scale import COMMAND, percent
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Panel, Pictures, plane
@@ -44,7 +45,7 @@ def draw(page: chapter.Chapter) -> None:
             with st.popover(t.label("control.more"), icon=":material/tune:"):
                 seed = controls.seed(SEED)
         wanted = Side(pixels, codes, scale, steps, int(seed))
-        found, shot = working.answer(wanted, "latent")
+        found, shot = working.answer(wanted, ID)
         if found is not None:
             with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
                 _sheets(found)

@@ -9,7 +9,7 @@ from core import scene
 from core.scenes.guidance_particles import COUNT, WINDOW, Blend
 from core.scenes.guidance_pulled import BLENDED, Mixed
 from core.shipped import named
-from pages.guidance import working
+from pages import working
 from ui import chapter, controls, links, player, text
 from ui.plane import Arrows, Axis, Cloud, Ellipses, Panel, plane
 
@@ -75,7 +75,7 @@ def _digits(model: str) -> None:
         with st.popover(t.label("control.more"), icon=":material/tune:"):
             seed = int(controls.seed(SEED))
     wanted = Mixed(model, (first, second), (one, other), seed)
-    found, shot = working.answer(wanted, "mix", Mixed(model))
+    found, shot = working.answer(wanted, ID, Mixed(model))
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _sheets(found)

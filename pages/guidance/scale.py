@@ -12,7 +12,8 @@ from core.diffusion import guidance_quality
 from core.diffusion.guidance_quality import GuidanceQuality, GuidanceState
 from core.scenes.guidance_scale import FIXED, Sweep
 from core.shipped import named
-from pages.guidance import sheets, working
+from pages import working
+from pages.guidance import sheets
 from ui import chapter, charts, controls, links, live, text
 from ui.plane import Axis, Panel, Pictures, Words, plane
 
@@ -72,7 +73,7 @@ def _controls(model: str) -> Sweep | None:
 
 
 def _sweep(wanted: Sweep, model: str) -> None:
-    found, shot = working.answer(wanted, "scale", Sweep(model))
+    found, shot = working.answer(wanted, ID, Sweep(model))
     if found is not None:
         with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
             _grid(found)

@@ -128,12 +128,12 @@ def test_the_heat_is_the_exact_marginal():
 
 
 def test_both_walks_leave_from_one_noise_and_a_seed_repeats_them():
-    a = Walks(steps=5, particles=50).compute()
+    a = Walks(sampler_steps=5, particles=50).compute()
     np.testing.assert_array_equal(a["sde"][0], a["ode"][0])
     assert a["t"].tolist() == [1000, 800, 600, 400, 200, 0] and a["sde"].shape == (6, 50, 1)
-    again = Walks(steps=5, particles=50).compute()
+    again = Walks(sampler_steps=5, particles=50).compute()
     np.testing.assert_array_equal(a["sde"], again["sde"])
-    more = Walks(steps=5, particles=50, seed=1).compute()
+    more = Walks(sampler_steps=5, particles=50, seed=1).compute()
     assert (a["sde"][0] != more["sde"][0]).all()
 
 
@@ -145,7 +145,7 @@ def test_the_ode_keeps_the_order_of_particles_in_one_dimension():
 
 
 def test_the_distances_of_the_ends():
-    a = Walks(steps=20, particles=400).compute()
+    a = Walks(sampler_steps=20, particles=400).compute()
     quantiles = np.interp((np.arange(400) + 0.5) / 400, *_cdf())
     assert a["sde_far"] == pytest.approx(np.abs(np.sort(a["sde"][-1][:, 0]) - quantiles).mean(), rel=1e-3)
     assert a["ode_std"] == pytest.approx(a["ode"][-1][:, 0].std(), rel=1e-5)

@@ -1,4 +1,4 @@
-"""Scenes of step 10 that take seconds: shown at once where they are at hand, else run while the last one stays."""
+"""Scenes that take seconds, for every page: shown at once where they are at hand, else run while the last one stays."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Answer:
 def answer(wanted: SceneRun, slot: str, before: SceneRun | None = None) -> tuple[Answer | None, Snapshot | None]:
     """The arrays of a scene, and the run that is waited for or that failed where they are not there yet.
 
-    slot: names the place on the page, whose last answer is returned meanwhile; at first that of `before`, if that is at
-    hand. A run that this place asked for and wants no longer is left.
+    slot: names the place by its experiment's id; its last answer is returned meanwhile, at first that of `before` if
+    that is at hand. A run that this place asked for and wants no longer is left.
     """
-    place = f"guidance.working.{slot}"
+    place = f"working.{slot}"
     arrays = scene.at_hand(wanted)
     shot = None
     if arrays is not None:
@@ -97,5 +97,5 @@ def _wait(key: str, kept: bool) -> None:
     if shot is None or shot.status not in live.ACTIVE:
         st.rerun()
     share = shot.state.progress if shot.state is not None else 0.0
-    words = "guidance.working.kept" if kept else "guidance.working.first"
-    text.prose(text.current().words(words, percent=round(100 * share)), small=True)
+    words = "working.kept" if kept else "working.first"
+    text.prose(text.current().label(words, percent=round(100 * share)), small=True)

@@ -206,6 +206,12 @@ class Rooms:
         with self._lock:
             self._leave(token)
 
+    def exists(self, code: str) -> bool:
+        """Whether there is a room with exactly this code."""
+        with self._lock:
+            self._forget()
+            return code in self._rooms
+
     def farewell(self, token: str) -> str | None:
         """The code of the room that has ended while this browser was in it; said once."""
         with self._lock:

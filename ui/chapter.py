@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui import catalogue, code, links, saving, text, wire
+from ui import catalogue, code, links, room, saving, text, vote, wire
 from ui.links import Setting
 
 
@@ -151,7 +151,13 @@ class Chapter:
     def prediction(
         self, name: str, options: Sequence[str], answer: Callable[[], tuple[str, Mapping[str, object]]]
     ) -> None:
-        """A question to answer before the page does. `answer` is called only then: (right option, values)."""
+        """A question to answer before the page does. `answer` is called only then: (right option, values).
+
+        In a room the class answers it together (ui/vote.py).
+        """
+        if room.here() is not None:
+            vote.draw(name, tuple(options), answer)
+            return
         t, state = text.current(), st.session_state
         picked, locked = f"{name}.pick", f"{name}.locked"
         with st.container(border=True, key=name):

@@ -1,5 +1,8 @@
 // The numbers that a player shows, for a table: as they were sent, so in as many steps as the wire has (`in_steps_of`).
 
+// A number that is known to this grain, in no more digits than that.
+const grained = (v, grain) => Number(v.toFixed(Math.max(0, 2 - Math.floor(Math.log10(grain)))));
+
 function* playerTable({ tracks, header }) {
   const { levels } = header;
   yield { columns: ["layer", "frame", "t", "text"], rows: levels.map(({ level, text, more }, f) => ["frames", f, level, more ? `${text} · ${more}` : text]) };
@@ -19,7 +22,7 @@ function particleRows(track, levels) {
     for (let f = 0; f < levels.length; f++) {
       if (blank.has(f)) continue;
       for (let i = 0, at = 2 * f * items; i < items; i++, at += 2) {
-        const [x, y] = [0, 1].map((k) => single(low + (values[at + k] + 32768) * grain));
+        const [x, y] = [0, 1].map((k) => grained(low + (values[at + k] + 32768) * grain, grain));
         yield [name, "particles", f, levels[f].level, i, x, y, single(grain)];
       }
     }
@@ -30,7 +33,7 @@ function particleRows(track, levels) {
 // A row of the table is a row of pixels.
 function imageRows(track, levels) {
   const { values, items, rows: high, columns: wide, low, blank, name } = track, grain = (track.high - low) / 255;
-  const known = Array.from({ length: 256 }, (_, byte) => single(low + byte * grain));
+  const known = Array.from({ length: 256 }, (_, byte) => grained(low + byte * grain, grain));
   function* rows() {
     for (let f = 0; f < levels.length; f++) {
       if (blank.has(f)) continue;

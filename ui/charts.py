@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ui import colours
+from ui import colours, presenter
 
 MOST = 500  # marks of one chart; longer curves are thinned evenly
 HEIGHT = 300  # pixels
@@ -84,12 +84,13 @@ def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) ->
         ],
     )
     up = alt.Y("y:Q", title=y.name, scale=_scale(alt, y), axis=_axis(alt, y))
-    layers = [base.mark_line(strokeWidth=2.5, clip=True).encode(y=up, strokeDash=dash)]
+    thick = 1.5 if presenter.presenting() else 1.0
+    layers = [base.mark_line(strokeWidth=2.5 * thick, clip=True).encode(y=up, strokeDash=dash)]
     if any(line.points for line in lines):
-        marked = base.transform_filter("datum.marked").mark_point(size=70, filled=True, opacity=1, clip=True)
+        marked = base.transform_filter("datum.marked").mark_point(size=70 * thick, filled=True, opacity=1, clip=True)
         layers.append(marked.encode(y=up, shape=shape))
     if any(line.low is not None for line in lines):
-        bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5, clip=True)
+        bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5 * thick, clip=True)
         layers.append(bars.encode(y=alt.Y("low:Q", scale=_scale(alt, y), title=y.name), y2="high:Q"))
     return _dressed(alt.layer(*layers), height)
 
@@ -140,14 +141,16 @@ def _axis(alt: Any, axis: Axis) -> Any:
 def _dressed(chart: Any, height: int) -> Any:
     """The same sizes and colours for every chart, in this session's theme."""
     ink, muted = colours.surface("ink"), colours.surface("muted")
+    grown, strong = (1.5, 1.6) if presenter.presenting() else (1.0, 1.0)  # as ui/shared.js has it on a projector
     font = "system-ui, -apple-system, 'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR', sans-serif"
     return (
         chart.properties(height=height, background="transparent")
         .configure(font=font, padding={"left": 4, "right": 12, "top": 4, "bottom": 4})
         .configure_view(stroke=None, fill=colours.surface("canvas"))
         .configure_axis(
-            labelColor=muted, titleColor=muted, labelFontSize=12, titleFontSize=13, titleFontWeight="normal",
-            gridColor=ink, gridOpacity=0.08, domainColor=ink, domainOpacity=0.28, tickColor=ink, tickOpacity=0.28,
+            labelColor=muted, titleColor=muted, labelFontSize=12 * grown, titleFontSize=13 * grown,
+            titleFontWeight="normal", gridColor=ink, gridOpacity=0.08 * strong,
+            domainColor=ink, domainOpacity=0.28 * strong, tickColor=ink, tickOpacity=0.28 * strong,
         )
-        .configure_legend(labelColor=ink, labelFontSize=13, symbolSize=120)
+        .configure_legend(labelColor=ink, labelFontSize=13 * grown, labelLimit=0, symbolSize=120 * grown)
     )  # fmt: skip

@@ -8,7 +8,8 @@
 is called only when a person starts a run, or when there is one to look at. `config_key`, where the page knows it
 without that import, lets the run be found again after a change of page.
 
-The page is polled only while a run goes on, and the poll is the person's sign of life. Everything shown is a snapshot.
+The page is polled only while a run goes on, and the poll is the person's sign of life. Everything shown is a snapshot:
+the newest, or (`held`) while a presenter has frozen the screen the one that stood there then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import text
+from ui import presenter, text
 
 EVERY = 1.5  # seconds between two looks at a run
 WATCHER = "live.watcher"
@@ -73,17 +74,25 @@ def watch(
     While a run goes on, it is shown even if the settings say another by now, and *start* is for the new one.
     `kind` picks the words: "training" or "measuring" (`live.<kind>.start` and others in ui.toml).
     """
-    shot = _snapshot(name, config_key)
+    shot = held(name, _snapshot(name, config_key))
     running = shot is not None and shot.status in ACTIVE
     panel = st.fragment(_panel, run_every=every if running else None)
     panel(name, make_config, draw, config_key, kind, running)
     return shot
 
 
+def held(name: str, shot: Any) -> Any:
+    """What to draw at the place `name`: this snapshot, or while the screen is frozen the one that was drawn last."""
+    kept = st.session_state.setdefault(presenter.HELD, {})
+    if not presenter.frozen():
+        kept[name] = shot
+    return kept.setdefault(name, shot)
+
+
 def _panel(
     name: str, make_config: Callable, draw: Callable, config_key: str | None, kind: str, was_running: bool
 ) -> None:
-    shot = _snapshot(name, config_key)
+    shot = held(name, _snapshot(name, config_key))
     running = shot is not None and shot.status in ACTIVE
     if running and _joined(name, shot):
         _jobs().runner().seen(watcher())
@@ -133,6 +142,8 @@ def _status(shot: Any, kind: str) -> None:
         words += " · " + duration(shot.seconds)
     if shot.watchers > 1:
         words += " · " + t.label("live.watchers", n=shot.watchers)
+    if presenter.frozen() and shot.status in ACTIVE:
+        words = t.label("live.frozen", at=words)
     st.caption(words, width="content")
     if shot.message:
         st.caption(message(shot.message), width="content")
@@ -154,12 +165,18 @@ def duration(seconds: float) -> str:
 
 def _start(name: str, make_config: Callable) -> None:
     job = _jobs().runner().ask(make_config(), watcher())
-    st.session_state[f"live.{name}"] = job.key
+    _show(name, job.key)
 
 
 def _join(name: str, key: str) -> None:
     _jobs().runner().watch(key, watcher())
+    _show(name, key)
+
+
+def _show(name: str, key: str) -> None:
+    """Watch another run from now on: what is held of the one before is let go."""
     st.session_state[f"live.{name}"] = key
+    st.session_state.get(presenter.HELD, {}).pop(name, None)
 
 
 def _stop(key: str) -> None:

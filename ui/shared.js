@@ -44,6 +44,9 @@ function icon(path) {
   return svg;
 }
 
+// Whether a presenter holds every picture as it is (ui/wire/presenter.js): nothing moves by itself then.
+const isFrozen = () => globalThis.tenStepsFrozen === true;
+
 const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 // What a person did in a component, kept while the tab is open, so that coming back finds it again.
@@ -64,8 +67,14 @@ function rgb(colour) {
 
 const veil = (colour, alpha) => `rgb(${rgb(colour).join(" ")} / ${alpha})`;
 
-// How large type is beside its usual size: while somebody presents, the page's root font is larger.
-const typeScale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+// How large type is beside its usual size, and how thick marks are: while somebody presents, what is drawn grows more
+// than the page does, since the smallest of it must be read from the back of a room (12 becomes 18 pixels).
+const isPresented = () => document.documentElement.classList.contains("presenting");
+const typeScale = () => (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16) * (isPresented() ? 1.2 : 1);
+const markScale = () => (isPresented() ? 1.25 : 1);
+const thick = (width) => (isPresented() ? 1.5 * width : width);
+const tall = (height) => (isPresented() ? Math.round((height * typeScale()) / 1.5) : height);     // 1.5 at 1366 × 768
+const strong = (alpha) => (isPresented() ? Math.min(1, 1.6 * alpha) : alpha);
 
 // Streamlit's theme decides light or dark; the colours themselves are the project's one table.
 function readTheme(root) {
@@ -225,6 +234,11 @@ class Transport {
     const tick = (now) => {
       if (!this.playing) return;
       if (!this.root.isConnected) return void this.stop();
+      if (isFrozen()) {                                                   // on a real state, until the presenter lets go
+        if (before !== null) this.show(this.frame, 0);
+        [before, this.position] = [null, this.frame];
+        return void requestAnimationFrame(tick);
+      }
       const passed = Math.min(now - (before ?? now), 250);                // a hidden tab stands still
       before = now;
       this.position = Math.min(this.position + (passed / (1000 * this.seconds())) * (this.count - 1), this.count - 1);

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
-from ui import catalogue, colours, glossary, links, live, road, text, warmup, wire  # noqa: E402
+from ui import catalogue, colours, glossary, links, live, presenter, road, text, warmup, wire  # noqa: E402
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = str(Path(__file__).with_name("icon.svg"))
@@ -24,13 +24,15 @@ HEARTBEAT = 20.0  # seconds between two signs of life; a watcher who gives none 
 def main() -> None:
     """One run of the app for one session."""
     language = text.settle()
-    presenting = bool(st.session_state.get("presenting", False))
+    presenter.settle()
+    presenting = presenter.presenting()
     st.set_page_config(layout="wide", page_icon=ICON, initial_sidebar_state="auto")
     st.html(f"<style>{colours.css()}\n{STYLE.read_text('utf-8')}</style>")
     pages = {page.id: _page(page) for page in catalogue.pages()}
     chosen = st.navigation(list(pages.values()), position="hidden" if presenting else "sidebar", expanded=True)
     here = next(page_id for page_id, page in pages.items() if page == chosen)
     links.arrive(here)
+    presenter.arrive(here)
     _wire(language, presenting)
     _bar(here, presenting)
     chosen.run()
@@ -60,13 +62,15 @@ def _bar(here: str, presenting: bool) -> None:
             going = live.alive()
             st.fragment(_quiet_line, run_every=HEARTBEAT if going else None)()
             glossary.button()
+            if presenting:
+                presenter.tools(here)
             st.button(
                 t.label("shell.present_end" if presenting else "shell.present"),
                 key="shell.present",
                 type="tertiary",
                 icon=":material/close_fullscreen:" if presenting else ":material/present_to_all:",
                 help=t.label("shell.present_help"),
-                on_click=_present,
+                on_click=presenter.present,
                 args=(not presenting,),
             )
             _language()
@@ -115,18 +119,17 @@ def _wire(language: str, presenting: bool) -> None:
                 "watcher": live.watcher(),
                 "watcher_cookie": live.COOKIE,
                 "presenting": presenting,
+                "session": presenter.session(),
+                "parameter": presenter.PARAMETER,
                 "theme": colours.theme(),
             },
             on_theme_change=lambda: None,
+            on_present_change=presenter.remembered,
         )
 
 
 def _choose_language() -> None:
     st.session_state["language.choice"] = st.session_state["shell.language"]
-
-
-def _present(on: bool) -> None:
-    st.session_state["presenting"] = on
 
 
 main()

@@ -60,7 +60,7 @@ function wayBetween(a, b, kind) {
 
 function paintWay(pen, theme, corners, kind, text, font) {
   pen.strokeStyle = pen.fillStyle = kind === "skip" ? theme.mark.score : theme.muted;
-  pen.lineWidth = kind === "skip" ? 2 : 1.5;
+  pen.lineWidth = thick(kind === "skip" ? 2 : 1.5);
   pen.setLineDash(kind === "skip" ? [5, 4] : []);
   pen.lineJoin = "round";
   pen.beginPath();

@@ -176,9 +176,9 @@ class Picture {
     pen.globalAlpha = 0.42 * strength("pyx");
     putMap(this, ground.image, [sx.low, sx.high], [sy.low, sy.high], GRID, GRID);
     const contour = (mark, colour, alpha, width) => {
-      pen.globalAlpha = alpha * strength(mark);
+      pen.globalAlpha = strong(alpha) * strength(mark);
       pen.strokeStyle = colour;
-      pen.lineWidth = width;
+      pen.lineWidth = thick(width);
       pen.stroke(ground[mark]);
     };
     contour("px", theme.mark.score, lit === "px" ? 1 : 0.5, lit === "px" ? 2 : 1.25);
@@ -265,12 +265,12 @@ class Picture {
   arrow({ mark, x, y, dx, dy, cut }, colour, alpha) {
     const { pen, theme } = this, length = Math.hypot(dx, dy);
     if (!(length > 0.75)) return;
-    const ux = dx / length, uy = dy / length, head = Math.min(11, length * 0.5), tx = x + dx, ty = y + dy;
+    const ux = dx / length, uy = dy / length, head = Math.min(thick(11), length * 0.5), tx = x + dx, ty = y + dy;
     pen.globalAlpha = alpha;
     pen.lineCap = "butt";
     const shaft = (width, stroke) => {
       pen.strokeStyle = stroke;
-      pen.lineWidth = width;
+      pen.lineWidth = thick(width);
       pen.beginPath();
       pen.moveTo(x, y);
       pen.lineTo(tx - ux * head * 0.8, ty - uy * head * 0.8);

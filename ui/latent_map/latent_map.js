@@ -2,7 +2,7 @@
 
 const WALK = 7;                 // pictures of a walk, both ends among them
 const STRIDE = 0.05;            // how far one arrow key moves, in latent units; with Shift five times as far
-const MARGIN = { left: 34, right: 10, top: 10, bottom: 26 };
+const EDGES = { left: 34, right: 10, top: 10, bottom: 26 };     // around the map, before type is scaled
 
 class LatentMap {
   constructor(root) {
@@ -34,7 +34,7 @@ class LatentMap {
     this.stage.addEventListener("pointermove", (event) => this.hover(event));
     this.stage.addEventListener("pointerdown", (event) => this.hover(event));
     this.stage.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.arrange()).observe(root);
+    watchRoom(root, () => this.arrange());
     root.decodeAt = (x, y) => Array.from(this.decoder.at([x, y]));
     offer(root, { name: () => this.header.key, paint: () => this.arrange(), table: () => latentTable(this) });
   }
@@ -103,7 +103,9 @@ class LatentMap {
 
   arrange() {
     if (!this.header || !this.theme || !this.root.clientWidth) return;
-    const { height } = this.header;
+    if (typeScale() !== this.theme.scale) this.theme = readTheme(this.root);
+    const { scale } = this.theme, height = tall(this.header.height);
+    this.margin = { ...EDGES, left: EDGES.left * scale, bottom: EDGES.bottom * scale };
     this.size = Math.min(this.root.clientWidth - 2, height);
     this.picture = Math.min(Math.round(height / 2) - 12, Math.floor((this.root.clientWidth - 24) / 2));
     this.draw();
@@ -119,17 +121,17 @@ class LatentMap {
 
   // ---- the map ----
 
-  sx(x) { return MARGIN.left + ((x + this.header.reach) / (2 * this.header.reach)) * (this.size - MARGIN.left - MARGIN.right); }
+  sx(x) { return this.margin.left + ((x + this.header.reach) / (2 * this.header.reach)) * (this.size - this.margin.left - this.margin.right); }
 
-  sy(y) { return this.size - MARGIN.bottom - ((y + this.header.reach) / (2 * this.header.reach)) * (this.size - MARGIN.top - MARGIN.bottom); }
+  sy(y) { return this.size - this.margin.bottom - ((y + this.header.reach) / (2 * this.header.reach)) * (this.size - this.margin.top - this.margin.bottom); }
 
   spot(event) {
     const box = this.canvas.getBoundingClientRect(), { reach } = this.header, { size } = this;
     const x = ((event.clientX - box.left) * size) / box.width, y = ((event.clientY - box.top) * size) / box.height;
     const clip = (v) => Math.max(-reach, Math.min(reach, v));
     return [
-      clip(((x - MARGIN.left) / (size - MARGIN.left - MARGIN.right)) * 2 * reach - reach),
-      clip(((size - MARGIN.bottom - y) / (size - MARGIN.top - MARGIN.bottom)) * 2 * reach - reach),
+      clip(((x - this.margin.left) / (size - this.margin.left - this.margin.right)) * 2 * reach - reach),
+      clip(((size - this.margin.bottom - y) / (size - this.margin.top - this.margin.bottom)) * 2 * reach - reach),
     ];
   }
 
@@ -138,29 +140,29 @@ class LatentMap {
     const pen = sharpen(this.canvas, size, size);
     pen.fillStyle = theme.canvas;
     pen.fillRect(0, 0, size, size);
-    pen.strokeStyle = veil(theme.ink, 0.08);
+    pen.strokeStyle = veil(theme.ink, strong(0.08));
     pen.fillStyle = theme.muted;
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.lineWidth = 1;
     pen.textBaseline = "middle";
     for (let v = Math.ceil(-reach / 2) * 2; v <= reach; v += 2) {
       const x = Math.round(this.sx(v)) + 0.5, y = Math.round(this.sy(v)) + 0.5;
       pen.beginPath();
-      pen.moveTo(x, MARGIN.top); pen.lineTo(x, size - MARGIN.bottom);
-      pen.moveTo(MARGIN.left, y); pen.lineTo(size - MARGIN.right, y);
+      pen.moveTo(x, this.margin.top); pen.lineTo(x, size - this.margin.bottom);
+      pen.moveTo(this.margin.left, y); pen.lineTo(size - this.margin.right, y);
       pen.stroke();
       const text = String(v).replace("-", "−");
       pen.textAlign = "center";
-      pen.fillText(text, Math.min(x, size - 8), size - MARGIN.bottom + 13);
+      pen.fillText(text, Math.min(x, size - 8), size - this.margin.bottom / 2);
       pen.textAlign = "right";
-      pen.fillText(text, MARGIN.left - 7, y);
+      pen.fillText(text, this.margin.left - 7, y);
     }
     pen.save();
     pen.beginPath();
-    pen.rect(MARGIN.left, MARGIN.top, size - MARGIN.left - MARGIN.right, size - MARGIN.top - MARGIN.bottom);
+    pen.rect(this.margin.left, this.margin.top, size - this.margin.left - this.margin.right, size - this.margin.top - this.margin.bottom);
     pen.clip();
     const colours = header.colours[theme.dark ? "dark" : "light"];
-    pen.font = `700 12px ${theme.font}`;
+    pen.font = theme.type(12, 700);
     pen.textAlign = "center";
     pen.globalAlpha = posterior ? 0.62 : 0.9;
     for (let k = 0; k < classes.length; k++) {
@@ -185,18 +187,18 @@ class LatentMap {
       pen.strokeRect(this.sx(x0), this.sy(y1), this.sx(x1) - this.sx(x0), this.sy(y0) - this.sy(y1));
     }
     const x = this.sx(this.place[0]), y = this.sy(this.place[1]);
-    pen.lineWidth = 1.5;
+    pen.lineWidth = thick(1.5);
     pen.strokeStyle = theme.ink;
     pen.beginPath();
     pen.moveTo(x - 9, y); pen.lineTo(x - 3, y); pen.moveTo(x + 3, y); pen.lineTo(x + 9, y);
     pen.moveTo(x, y - 9); pen.lineTo(x, y - 3); pen.moveTo(x, y + 3); pen.lineTo(x, y + 9);
     pen.stroke();
     pen.restore();
-    pen.font = `13px ${theme.font}`;
+    pen.font = theme.type(13);
     pen.textAlign = "left";
     pen.fillStyle = theme.text.latent;
-    this.label(pen, labels.y, MARGIN.left + 6, MARGIN.top + 10, "left");
-    this.label(pen, labels.x, size - MARGIN.right - 6, size - MARGIN.bottom - 10, "right");
+    this.label(pen, labels.y, this.margin.left + 6, this.margin.top + 10, "left");
+    this.label(pen, labels.x, size - this.margin.right - 6, size - this.margin.bottom - 10, "right");
     this.handles.forEach((handle, k) => {
       const [px, py] = [a, b][k], name = handle.dataset.end;
       Object.assign(handle.style, { left: `${px}px`, top: `${py}px` });
@@ -239,7 +241,7 @@ class LatentMap {
       pen.lineWidth = 4;
       pen.strokeStyle = veil(theme.canvas, 0.8 * alpha);
       pen.stroke();
-      pen.lineWidth = 2;
+      pen.lineWidth = thick(2);
       pen.setLineDash(radius === 1 ? [] : [4, 3]);
       pen.strokeStyle = veil(theme.text.latent, alpha);
       pen.stroke();
@@ -307,7 +309,7 @@ class LatentMap {
     pen.fillStyle = theme.canvas;
     pen.fillRect(0, 0, picture, picture);
     this.overlay(pen, (x) => ((x - x0) / (x1 - x0)) * picture, (y) => picture - ((y - y0) / (y1 - y0)) * picture);
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.textBaseline = "middle";
     pen.fillStyle = theme.text.model;
     this.label(pen, labels.truth, 6, 11, "left");
@@ -321,7 +323,7 @@ class LatentMap {
   // four nats below the bound, farther where the gap is large
   drawBar() {
     const { posterior, labels } = this.header, { theme, picture } = this;
-    const gap = Math.max(0, posterior.log_evidence - posterior.elbo), height = 56;
+    const gap = Math.max(0, posterior.log_evidence - posterior.elbo), height = 20 + 36 * theme.scale;
     const pen = sharpen(this.bar, picture, height);
     const split = Math.round(picture * (1 - gap / (gap + Math.max(4, gap / 1.5))));
     pen.fillStyle = theme.mark.latent;
@@ -330,16 +332,16 @@ class LatentMap {
     pen.fillRect(split + 1, 2, Math.max(0, picture - split - 1), 14);
     pen.fillStyle = theme.mark.model;
     pen.fillRect(picture - 2.5, 0, 2.5, 18);
-    pen.font = `12px ${theme.font}`;
+    pen.font = theme.type(12);
     pen.textBaseline = "middle";
     const say = (name, value, colour, y, align) => {
       pen.fillStyle = colour;
       pen.textAlign = align;
       pen.fillText(fill(labels[name], { value: value.toFixed(2).replace("-", "−") }), align === "left" ? 0 : picture, y);
     };
-    say("bound", posterior.elbo, theme.text.latent, 29, "left");
-    say("gap", gap, theme.text.condition, 29, "right");
-    say("evidence", posterior.log_evidence, theme.text.model, 47, "right");
+    say("bound", posterior.elbo, theme.text.latent, 20 + 9 * theme.scale, "left");
+    say("gap", gap, theme.text.condition, 20 + 9 * theme.scale, "right");
+    say("evidence", posterior.log_evidence, theme.text.model, 20 + 27 * theme.scale, "right");
     const spoken = [["bound", posterior.elbo], ["gap", gap], ["evidence", posterior.log_evidence]];
     this.bar.setAttribute("aria-label", spoken.map(([name, value]) => fill(labels[name], { value: value.toFixed(2) })).join(", "));
   }

@@ -108,11 +108,11 @@ class Chart {
     const { box, theme, panel, ticks } = this, right = box.x + box.w, low = box.y + box.h;
     const half = (v) => Math.round(v) + 0.5;
     const line = (x1, y1, x2, y2) => { pen.beginPath(); pen.moveTo(x1, y1); pen.lineTo(x2, y2); pen.stroke(); };
-    pen.lineWidth = 1;
-    pen.strokeStyle = veil(theme.ink, 0.08);
+    pen.lineWidth = thick(1);
+    pen.strokeStyle = veil(theme.ink, strong(0.08));
     if (panel.x.shown) for (const { value } of ticks.x) line(half(this.x(value)), box.y, half(this.x(value)), low);
     if (panel.y.shown) for (const { value } of ticks.y) line(box.x, half(this.y(value)), right, half(this.y(value)));
-    pen.strokeStyle = veil(theme.ink, 0.28);
+    pen.strokeStyle = veil(theme.ink, strong(0.28));
     if (panel.x.shown) line(box.x, half(low), right, half(low));
     if (panel.y.shown) line(half(box.x), box.y, half(box.x), low);
     this.names(pen);

@@ -52,9 +52,9 @@ function tintsOf(layer, theme, mark, frame, many) {
 }
 
 function paintCloud({ pen, chart, layer, theme, mark, env, strength }) {
-  const cloud = cloudAt(layer, chart, env.frame), [, usual, alpha] = sizeOf(cloud.many), radius = layer.size ?? usual;
+  const cloud = cloudAt(layer, chart, env.frame), [, usual, pale] = sizeOf(cloud.many), radius = layer.size ?? usual * markScale(), alpha = strong(pale);
   const tints = tintsOf(layer, theme, mark, env.frame, cloud.many);
-  if (cloud.many > BY_HAND && radius <= 4) {
+  if (cloud.many > BY_HAND && radius <= 6) {
     layer.splat = layer.splat?.fits(chart, radius, alpha) ? layer.splat : new Splat(chart, radius, alpha);
     return layer.splat.paint(pen, cloud, tints, rgb(mark));
   }

@@ -39,8 +39,8 @@ function paintLayer(layer, sheet) {
 
 function strokeAs(pen, layer, mark, width = 2.5) {
   pen.strokeStyle = mark;
-  pen.lineWidth = layer.role === "exact" ? 2 : width;
-  if (layer.role === "exact" || layer.dashed) { pen.setLineDash([6, 4]); pen.lineCap = "butt"; }
+  pen.lineWidth = thick(layer.role === "exact" ? 2 : width);
+  if (layer.role === "exact" || layer.dashed) { pen.setLineDash([thick(6), thick(4)]); pen.lineCap = "butt"; }
   pen.stroke();
   pen.setLineDash([]);
 }

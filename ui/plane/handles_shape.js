@@ -84,11 +84,11 @@ class ShapeKnobs {
     const mark = theme.mark[this.role] ?? theme.ink, { mean: [x, y], axes: { angle, lengths: [a, b] } } = this;
     const c = Math.cos(angle), s = Math.sin(angle), cov = [a * a * c * c + b * b * s * s, (a * a - b * b) * c * s, a * a * s * s + b * b * c * c];
     pen.strokeStyle = mark;
-    pen.lineWidth = chosen ? 2.5 : 1.5;
+    pen.lineWidth = thick(chosen ? 2.5 : 1.5);
     pen.beginPath();
     ellipsePath(pen, chart, x, y, cov, 1);
     pen.stroke();
-    pen.lineWidth = 1.25;
+    pen.lineWidth = thick(1.25);
     pen.globalAlpha = 0.7;
     pen.beginPath();
     for (const i of [0, 1]) {

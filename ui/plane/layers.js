@@ -115,7 +115,7 @@ const LAYERS = {
       for (let i = 0; i < all.length; i += 2) most = Math.max(most, Math.hypot(all[i] * sx.unit, all[i + 1] * sy.unit) || 0);
       scale = most > 0 ? layer.longest / most : 0;
     }
-    pen.globalAlpha = strength * (at.length > 12 ? 0.6 : 1);
+    pen.globalAlpha = strength * (at.length > 12 ? strong(0.6) : 1);
     pen.beginPath();
     for (let i = 0; i < at.length; i += 2) {
       arrow(pen, chart.x(at[i]), chart.y(at[i + 1]), by[i] * sx.unit * scale, by[i + 1] * sy.unit * scale);

@@ -141,7 +141,7 @@ class Plane {
     const below = this.views.some((view, i) => view.namedLong(widths[i], this.theme));       // axes in a row stay level
     this.views.forEach((view, i) => {
       const own = widths[i];
-      const height = narrow ? Math.min(this.header.height, Math.max(260, own * 1.1)) : this.header.height;
+      const asked = tall(this.header.height), height = narrow ? Math.min(asked, Math.max(260, own * 1.1)) : asked;
       view.arrange(own, height, this.theme, headed && !narrow, below);
     });
     this.paint();

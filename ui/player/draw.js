@@ -169,7 +169,7 @@ class PointPainter {
     this.frame = { x: left, y: 8, ...room };
     this.x0 = left + room.w / 2 - middle * this.unit;
     this.y0 = 8 + room.h / 2 + middle * this.unit;
-    const [, radius, alpha] = density(track.items);
+    const [, usual, pale] = density(track.items), radius = usual * markScale(), alpha = strong(pale);
     this.radius = radius;
     const colour = theme.mark[track.role];
     this.colour = colour;
@@ -209,19 +209,19 @@ class PointPainter {
       return list;
     };
     const text = (v) => String(v).replace("-", "−");
-    pen.strokeStyle = veil(theme.ink, 0.08);
+    pen.strokeStyle = veil(theme.ink, strong(0.08));
     for (const v of marks(xLow, xHigh)) line(half(this.x(v)), frame.y, half(this.x(v)), low);
     for (const v of marks(yLow, yHigh)) line(frame.x, half(this.y(v)), right, half(this.y(v)));
     if (track.backdrop) {
-      const [, radius, alpha] = density(track.backdrop.length / 2);
-      pen.fillStyle = veil(theme.mark.data, alpha * 0.8);
+      const [, usual, alpha] = density(track.backdrop.length / 2), radius = usual * markScale();
+      pen.fillStyle = veil(theme.mark.data, strong(alpha * 0.8));
       for (let i = 0; i < track.backdrop.length; i += 2) {
         pen.beginPath();
         pen.arc(this.x(track.backdrop[i]), this.y(track.backdrop[i + 1]), radius, 0, 7);
         pen.fill();
       }
     }
-    pen.strokeStyle = veil(theme.ink, 0.28);
+    pen.strokeStyle = veil(theme.ink, strong(0.28));
     line(frame.x, half(low), right, half(low));
     line(half(frame.x), frame.y, half(frame.x), low);
     pen.fillStyle = theme.muted;
@@ -345,13 +345,13 @@ class PointPainter {
     const { track, colour } = this;
     const every = Math.max(1, Math.ceil(track.items / TRAILED)), length = track.trail;
     pen.strokeStyle = colour;
-    pen.lineWidth = 1.25;
+    pen.lineWidth = thick(1.25);
     pen.lineJoin = "round";
     const third = Math.ceil(length / 3);
     for (let part = 0; part < 3; part++) {                                // older thirds are fainter
       const last = frame - part * third, first = Math.max(0, last - third, frame - length);
       if (last < 1 && !(part === 0 && fraction > 0)) break;
-      pen.globalAlpha = [0.35, 0.2, 0.1][part];
+      pen.globalAlpha = strong([0.35, 0.2, 0.1][part]);
       pen.beginPath();
       for (let i = 0; i < track.items; i += every) this.trace(pen, i, first, last, part ? 0 : fraction);
       pen.stroke();
@@ -374,7 +374,7 @@ class PointPainter {
     pen.lineJoin = "round";
     for (const [colour, width] of [[this.theme.canvas, 5], [this.colour, 2.5]]) {
       pen.strokeStyle = colour;
-      pen.lineWidth = width;
+      pen.lineWidth = thick(width);
       pen.beginPath();
       this.trace(pen, item, 0, frame, fraction);
       pen.stroke();

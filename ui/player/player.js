@@ -141,12 +141,12 @@ class Player {
     const each = (inner - gap * (columns - 1)) / columns;
     const lines = 36 + 24 + (this.tracks.some((t) => t.foot.childElementCount) ? 24 : 0);
     const around = (narrow ? 18 : 26) + lines * this.theme.scale;
-    const folded = Math.max(200, (1.5 * this.header.height - around) / Math.ceil((n + hero) / columns));
+    const height = tall(this.header.height), folded = Math.max(200, (1.5 * height - around) / Math.ceil((n + hero) / columns));
     this.tracks.forEach(({ track, painter, canvas, name, foot, panel, bar }, index) => {
       const wide = hero && index === 0;
       panel.classList.toggle("wide", wide);
       const own = wide ? inner : each;
-      const inRow = Math.max(160, Math.min(this.header.height - around, own * 1.15));
+      const inRow = Math.max(160, Math.min(height - around, own * 1.15));
       const room = columns === n ? inRow : Math.min(own, narrow ? 420 : folded);
       sharpen(canvas, own, painter.layout(own, room, this.theme));
       name.style.color = this.theme.text[track.role];

@@ -164,7 +164,7 @@ class Large {
   exchange() {
     if (!this.canvas.isConnected) { clearInterval(this.timer); return; }
     const { width, rows } = this.layout();
-    if (!width || document.hidden || this.film.count <= rows || this.shown.length < rows) return;
+    if (!width || document.hidden || isFrozen() || this.film.count <= rows || this.shown.length < rows) return;
     const row = this.turn++ % rows;
     this.before = { row, item: this.shown[row], start: performance.now() };
     this.shown[row] = this.next++ % this.film.count;

@@ -1,38 +1,35 @@
-// The page's own wiring: language and theme on <html>, keys of the presenter, a cookie for the chosen language.
+// The page's own wiring: language, theme and presenting on <html>, a cookie for the chosen language.
 
-const EXPERIMENTS = '[class*="st-key-experiment-"]';
-
-function scroller() {
-  return document.querySelector("[data-testid=stMain]");
-}
-
-function stops() {
-  return [...document.querySelectorAll(EXPERIMENTS)].filter((e) => e.offsetParent !== null);
-}
-
-function turn(direction) {
-  const main = scroller();
-  const tops = [0, ...stops().map((e) => e.getBoundingClientRect().top - main.getBoundingClientRect().top + main.scrollTop - 16)];
-  const here = main.scrollTop;
-  const next = direction > 0 ? tops.find((y) => y > here + 8) : tops.filter((y) => y < here - 8).pop();
-  if (next === undefined) return;
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  main.scrollTo({ top: next, behavior: still ? "auto" : "smooth" });
-}
+const KEPT = "ten_steps_presenting";          // of the tab, so that a reload or a link in it goes on presenting
 
 function shownTheme() {
   const app = document.querySelector(".stApp");
   return app && getComputedStyle(app).colorScheme.includes("dark") ? "dark" : "light";
 }
 
+// A new session of a tab that was presenting goes on with it; what the link said is kept by the tab, not by the address.
+function present(data, wire, ask) {
+  const anew = wire.session !== data.session, address = new URL(location.href);
+  wire.session = data.session;
+  const goesOn = anew && !data.presenting && sessionStorage.getItem(KEPT) === "1";
+  if (goesOn) ask("present", "1");
+  const on = data.presenting || goesOn;
+  document.documentElement.classList.toggle("presenting", on);
+  if (on) sessionStorage.setItem(KEPT, "1");
+  else sessionStorage.removeItem(KEPT);
+  if (address.searchParams.has(data.parameter)) {
+    address.searchParams.delete(data.parameter);
+    history.replaceState(history.state, "", address);
+  }
+}
+
 export default function (component) {
-  const { data, setStateValue } = component;
+  const { data, setStateValue, setTriggerValue } = component;
   const root = document.documentElement;
   const wire = (globalThis.tenStepsWire ??= {});
   root.lang = data.language;
   root.style.colorScheme = shownTheme();                  // for what lies outside the app's element, such as dialogs
-  root.classList.toggle("presenting", data.presenting);
-  wire.presenting = data.presenting;
+  present(data, wire, setTriggerValue);
   if (data.choice) {
     document.cookie = `${data.cookie}=${data.choice}; path=/; max-age=31536000; SameSite=Lax`;
     const address = new URL(location.href);
@@ -43,13 +40,4 @@ export default function (component) {
   }
   document.cookie = `${data.watcher_cookie}=${data.watcher}; path=/; max-age=86400; SameSite=Strict`;
   if (shownTheme() !== data.theme) setStateValue("theme", shownTheme());
-  if (!wire.bound) {
-    wire.bound = true;
-    addEventListener("keydown", (event) => {
-      if (!wire.presenting || event.altKey || event.ctrlKey || event.metaKey) return;
-      if (event.key !== "PageDown" && event.key !== "PageUp") return;
-      event.preventDefault();
-      turn(event.key === "PageDown" ? 1 : -1);
-    }, true);
-  }
 }

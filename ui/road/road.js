@@ -281,7 +281,6 @@ export default function (component) {
     sized.observe(root);
     state = { data, canvases, part, sized };
     built.set(root, state);
-    if (canvases.length) offer(root, { name: () => "road", paint: () => canvases.forEach((c) => c.draw()) });
   }
   const theme = readTheme(root);
   for (const role of ["data", "model"]) root.style.setProperty(`--${role}`, theme.text[role]);

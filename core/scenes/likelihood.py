@@ -53,6 +53,37 @@ class FitScene(Scene):
 
 
 @dataclass(frozen=True)
+class GuessesScene(Scene):
+    """Many people's guesses of μ and σ for the same points. guesses: (mean, std) of each, one or more."""
+
+    points: tuple[float, ...] = POINTS
+    guesses: tuple[tuple[float, float], ...] = ()
+
+    def compute(self) -> Mapping[str, np.ndarray]:
+        """best (2,), μ̂ and σ̂; below (G,), nats that each guess lies below the maximum; middle (2,), the mean of the
+
+        guesses, spread (2,), their standard deviations (÷ G), and middle_below, nats that the middle lies below.
+        The points must not all be the same: there is no maximum then.
+        """
+        import torch
+
+        from core import likelihood
+
+        x = torch.tensor(self.points, dtype=torch.float64, device="cpu")
+        guesses = torch.tensor(self.guesses, dtype=torch.float64, device="cpu")  # (G, 2)
+        best = torch.stack(likelihood.fit_normal(x))
+        top = likelihood.log_likelihood(x, *best)
+        middle = guesses.mean(dim=0)
+        return {
+            "best": best,
+            "below": top - likelihood.log_likelihood(x, *guesses.T),
+            "middle": middle,
+            "spread": guesses.std(dim=0, correction=0),
+            "middle_below": top - likelihood.log_likelihood(x, *middle),
+        }
+
+
+@dataclass(frozen=True)
 class SurfaceScene(Scene):
     """The log-likelihood of some points for every μ and σ, and a walk uphill on it."""
 

@@ -8,9 +8,10 @@ import streamlit as st
 from core import scene
 from core.scenes.likelihood import POINTS as FIRST_POINTS
 from core.scenes.likelihood import FitScene
+from pages.likelihood import fit_together as together
 from pages.likelihood.common import ENDS, number, places, power, power_of_log, row
-from ui import chapter, controls, links, text
-from ui.plane import Axis, Density, Dot, Editor, Line, LogLikelihood, Normal, Panel, Sticks, plane
+from ui import chapter, controls, links, room, text
+from ui.plane import Axis, Density, Dot, Editor, Layer, Line, LogLikelihood, Normal, Panel, Sticks, plane
 
 ID = "likelihood.fit"
 FIRST = FitScene()
@@ -35,26 +36,37 @@ PRESETS = {
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=(POINTS, MEAN, STD)):
-        t = text.current()
+        t, joined = text.current(), room.here()
+        topic = together.settle(joined, POINTS, {MEAN: FIRST.mean, STD: FIRST.std})
+        hidden = topic is not None and topic.status != "revealed"  # the best curve, from everybody
         mean, std = links.value(MEAN), links.value(STD)
         xs = places(links.value(POINTS))
         shown = scene.shown(FitScene(xs, round(mean, 6), round(std, 6)))
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             controls.slider(MEAN, format="%.2f")
             controls.slider(STD, format="%.2f")
-            st.button(
-                t.words(f"{ID}.best"),
-                key=f"{ID}.best",
-                type="primary",
-                disabled=not xs,
-                on_click=_to_the_top,
-                args=(float(shown["best_mean"]), float(shown["best_std"])),
-            )
-        _picture()
+            if not hidden:
+                st.button(
+                    t.words(f"{ID}.best"),
+                    key=f"{ID}.best",
+                    type="primary" if joined is None else "secondary",
+                    disabled=not xs,
+                    on_click=_to_the_top,
+                    args=(float(shown["best_mean"]), float(shown["best_std"])),
+                )
+        if joined is not None:
+            asks = together.question(xs, float(shown["best_std"]), MEAN, STD)
+            room.desk(ID, joined, asks, (links.value(MEAN), links.value(STD)))
+        class_guesses = together.guesses(topic) if topic is not None and not hidden else {}
+        _picture(topic, together.layers(topic, class_guesses) if topic is not None else [])
         with st.container(key=f"{ID}.said", gap=None):
-            for sentence in sentences(shown):
+            if topic is not None and not hidden:
+                for sentence in together.sentences(topic, class_guesses):
+                    text.prose(sentence)
+            for sentence in sentences(shown)[: 1 if hidden else None]:
                 text.prose(sentence)
-        controls.presets(ID, PRESETS)
+        if topic is None:
+            controls.presets(ID, PRESETS)
 
 
 def _to_the_top(mean: float, std: float) -> None:
@@ -62,7 +74,8 @@ def _to_the_top(mean: float, std: float) -> None:
     links.put_all({MEAN: mean, STD: max(std, STD.low)})
 
 
-def _picture() -> None:
+def _picture(topic: room.Topic | None, of_the_class: list[Layer]) -> None:
+    """The curve over the points, nobody's to move while the class is asked, and the dial with the class's guesses."""
     t, curve = text.current(), Normal("mean", "std")
     top = next(top for top in TOPS if top > 0.46 / links.value(STD) or top == TOPS[-1])
     plane(
@@ -79,7 +92,7 @@ def _picture() -> None:
                 ],
                 handles=[
                     Line(name="mean", x="mean", label=t.words(f"{ID}.mean")),
-                    Editor(name="points", points="points", line=True, most=POINTS.most, label=t.words(f"{ID}.points")),
+                    *([] if topic is not None else [_points(t)]),
                 ],
                 measures={"log": LogLikelihood(curve, "points")},
                 note=t.template(f"{ID}.note"),
@@ -89,6 +102,7 @@ def _picture() -> None:
                 name="dial",
                 x=Axis("μ", *ENDS),
                 y=Axis("σ", 0.0, STD.high),
+                layers=of_the_class,
                 handles=[Dot(name="normal", x="mean", y="std", jump=True, label=t.words(f"{ID}.dial"))],
                 title=t.words(f"{ID}.dial"),
             ),
@@ -96,8 +110,12 @@ def _picture() -> None:
         key=f"{ID}.plane",
         values={"points": POINTS, "mean": MEAN, "std": STD},
         height=330,
-        invite=t.words(f"{ID}.invite"),
+        invite=t.words(f"{ID}.invite") if topic is None else "",
     )
+
+
+def _points(t: text.Words) -> Editor:
+    return Editor(name="points", points="points", line=True, most=POINTS.most, label=t.words(f"{ID}.points"))
 
 
 def sentences(shown) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 from core import rooms
-from tests.pages.apptest import SHELL, press, run, said, script, sound, tables
-from ui import text
+from tests.pages.apptest import SHELL, described, filled, layer, message, press, run, said, script, sound, tables
+from ui import links, text
+
+XS = (-1.2, -0.3, 0.1, 0.8, 1.1)
+POINTS = links.encode(links.points("x.y.points", (), low=-6.0, high=6.0), tuple((x, 0.0) for x in XS))
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +30,10 @@ def visit(page_id: str, language: str = "en", **query: str) -> AppTest:
     for key, value in query.items():
         at.query_params[key] = value
     return run(at.switch_page(script(page_id)))
+
+
+def keys(at: AppTest) -> set[str]:
+    return {button.key for button in at.button}
 
 
 def code_of(at: AppTest) -> str:
@@ -56,3 +65,53 @@ def test_a_class_answers_the_page_s_question(language):
     assert right not in said(run(students[0]))
     press(students[0], "shell.room.leave")
     assert not students[0].radio(key=f"{name}.pick").disabled, "alone, the page asks as ever"
+
+
+FIT = "likelihood.fit"
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_a_class_guesses_the_best_curve(language):
+    t = text.Words(language)
+    teacher = press(visit("likelihood", language, **{f"{FIT}.points": POINTS, f"{FIT}.mean": "2"}), "shell.room.start")
+    students = [visit("likelihood", language, room=code_of(teacher)) for _ in range(3)]
+    guesses = [(0.0, 1.0), (1.5, 2.0), (-0.4, 1.2)]
+    press(teacher, f"{FIT}.ask")
+    for at, (mean, std) in zip(students, guesses, strict=True):
+        sound(run(at).slider(key=f"{FIT}.mean").set_value(mean).run())
+        sound(at.slider(key=f"{FIT}.std").set_value(std).run())
+        assert keys(at) & {f"{FIT}.best", f"{FIT}.preset.one", f"{FIT}.ask", f"{FIT}.reveal"} == set()
+        header, _ = message(at, f"{FIT}.plane")
+        assert [p for p, _ in header["values"]["points"]["now"]] == pytest.approx(XS, abs=1e-3)
+        assert not any(handle["name"] == "points" for handle in header["panels"][0]["handles"])
+        assert t.template(f"{FIT}.caption.below").partition("{{")[0] not in said(at), (
+            "where the top is, is not said yet"
+        )
+        press(at, f"{FIT}.hand_in")
+        assert at.button(key=f"{FIT}.hand_in").disabled, "until the curve is another"
+    assert keys(run(teacher)) & {f"{FIT}.best", f"{FIT}.hand_in"} == set()
+    press(teacher, f"{FIT}.reveal")
+    best = (np.mean(XS), np.std(XS))
+    *below, middle = [
+        stats.norm(*best).logpdf(XS).sum() - stats.norm(*guess).logpdf(XS).sum()
+        for guess in (*guesses, np.mean(guesses, axis=0))
+    ]
+    for at in (teacher, run(students[0]), visit("likelihood", language, room=code_of(teacher))):
+        assert layer(at, f"{FIT}.plane", "dial", "guesses")[1]["at"] == pytest.approx(np.array(sorted(guesses)))
+        assert described(message(at, f"{FIT}.plane")[0], "dial", "best_mean")["x"] == pytest.approx(best[0], abs=1e-3)
+        caption = filled(f"{FIT}.class.caption", at, language)
+        assert caption["n"] == 3 and caption["mean"] == pytest.approx(1.1 / 3, abs=0.0051)
+        assert caption["std_spread"] == pytest.approx(np.std([1, 2, 1.2]), abs=0.0051)
+        assert caption["median"] == pytest.approx(np.median(below), abs=0.01)
+        assert caption["best"] == pytest.approx(min(below), rel=0.06)
+        assert filled(f"{FIT}.class.crowd", at, language)["beaten"] == sum(b > middle for b in below)
+    assert layer(students[0], f"{FIT}.plane", "dial", "mine")[1]["at"] == pytest.approx(np.array([guesses[0]]))
+    assert f"{FIT}.best" in keys(students[0])
+    press(teacher, f"{FIT}.close")
+    assert f"{FIT}.preset.one" in keys(run(students[0]))
+    sound(teacher.button(key=f"{FIT}.preset.same").click().run())
+    assert teacher.button(key=f"{FIT}.ask").disabled, "there is no best curve to be found"
+    press(teacher, f"{FIT}.preset.groups")
+    press(teacher, f"{FIT}.ask")
+    press(teacher, f"{FIT}.reveal")
+    assert t.words(f"{FIT}.class.none") in said(teacher)

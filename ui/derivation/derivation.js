@@ -10,7 +10,7 @@ class Derivation {
     this.preview = null;
     const move = (values) => this.put(values), settle = (delay) => this.settle(delay), light = (mark, line) => this.light(mark, line);
     this.dials = new Dials({ turn: move, settle });
-    this.picture = new Picture({ move, settle, light });
+    this.picture = new Picture({ now: () => this.values, move, settle, light });
     this.lines = new Lines({ choose: (line) => { if (line !== this.values.line) { this.put({ line }); this.settle(REST_DELAY); } }, light });
     this.digits = new Digits({ ask: (values) => { this.put(values); this.settle(0); }, light });
     this.reason = make("div", { class: "reason", "aria-live": "polite" });

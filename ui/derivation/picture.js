@@ -12,15 +12,15 @@ const WAYS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRig
 const RINGS = [0.5, 1, 1.5, 2, 2.5];
 
 class Picture {
-  // move(values): something was dragged; settle(): it was let go; light(mark): an arrow is pointed at, or null
-  constructor({ move, settle, light }) {
-    Object.assign(this, { move, settle, light, segments: [], tags: {}, means: [], turn: 0, alpha: {} });
+  // now(): the values, newer than what is drawn; move(values): something was dragged; settle(): it was let go; light(mark): an arrow is pointed at, or null
+  constructor({ now, move, settle, light }) {
+    Object.assign(this, { now, move, settle, light, segments: [], tags: {}, means: [], turn: 0, alpha: {} });
     this.canvas = make("canvas", { role: "img" });
     this.level = make("div", { class: "level" });
     this.readout = make("div", { class: "readout" });
     this.invite = make("div", { class: "invite" });
     this.labels = make("div", { class: "tags", "aria-hidden": "true" });
-    this.point = this.handle("point", () => this.state.x, (x) => this.move({ x }));
+    this.point = this.handle("point", () => [this.now().x1, this.now().x2], (x) => this.move({ x }));
     const corner = make("div", { class: "corner" }, this.level, this.readout);
     this.sheet = make("div", { class: "sheet" }, this.canvas, this.labels, corner, this.invite, this.point);
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
@@ -113,8 +113,8 @@ class Picture {
     }
     for (const mean of this.means) mean.remove();
     this.means = header.values.parts.slice(0, header.count).map((_, k) => {
-      const mean = this.handle("mean", () => this.state.parts[k].slice(1, 3), (to) => {
-        this.move({ parts: this.state.parts.map((row, j) => (j === k ? [row[0], ...to, ...row.slice(3)] : row)) });
+      const mean = this.handle("mean", () => this.now().parts[k].slice(1, 3), (to) => {
+        this.move({ parts: this.now().parts.map((row, j) => (j === k ? [row[0], ...to, ...row.slice(3)] : row)) });
       });
       mean.textContent = k + 1;
       mean.setAttribute("aria-label", fill(header.labels.mean, { k: k + 1 }));

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ui import catalogue, code, links, room, saving, text, vote, wire
 from ui.links import Setting
@@ -44,14 +45,15 @@ def begin(page_id: str) -> Chapter:
     with st.container(key="page-head", gap=None):
         st.title(t.words(f"{page_id}.page.title"), anchor=False)
         text.prose(t.words(f"{page_id}.page.idea"))
-    return Chapter(page_id)
+        return Chapter(page_id, st.container(key="page-notes", gap=None))
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A page that has begun."""
+    """A page that has begun. `notes` is where it says what in its link it did not understand."""
 
     id: str
+    notes: DeltaGenerator | None = None
 
     @contextmanager
     def experiment(self, experiment_id: str, settings: Sequence[Setting] = ()) -> Iterator[Scene]:
@@ -194,6 +196,8 @@ class Chapter:
     def end(self) -> None:
         """What this step leaves open, which is where the next one begins; glossary and symbols."""
         t = text.current()
+        if self.notes is not None and links.unread():
+            self.notes.caption(f":material/info: {t.label('links.unread')}")
         step = next((s for s in catalogue.ROAD if s.id == self.id), None)
         if step is not None:
             with st.container(key="page-end", gap="small"):

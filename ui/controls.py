@@ -74,7 +74,7 @@ def select(
     """One of the choices. `choices` narrows them to those that make sense just now; `names` labels them otherwise."""
     s = links.within(setting, choices=tuple(choices)) if choices is not None else setting
     if links.value(s) not in s.choices:
-        links.put(s, s.choices[0])
+        links.adjust(s, s.choices[0])
     _seed(s)
     shared = {
         "key": s.key, "help": _help(s), "on_change": _touched, "args": (s,),
@@ -151,8 +151,16 @@ def _seed(setting: Setting, cast: type | None = None) -> None:
     """Give the widget its value before it exists, unless it has that one already."""
     wished = links.value(setting)
     wished = cast(wished) if cast else wished
-    if links.forced(setting) or setting.key not in st.session_state or st.session_state[setting.key] != wished:
+    if links.forced(setting) or setting.key not in st.session_state or not _is(setting, wished):
         st.session_state[setting.key] = wished
+
+
+def _is(setting: Setting, wished: object) -> bool:
+    """Whether the widget stands at this value: a slider's 0.1 + 0.2 is 0.3, and telling it so would pull it back."""
+    held = st.session_state[setting.key]
+    if held is not None and setting.kind in ("real", "span"):
+        return links.encode(setting, held) == links.encode(setting, wished)
+    return held == wished
 
 
 def _keep(setting: Setting, now):

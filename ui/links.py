@@ -18,7 +18,8 @@ one), and say what was drawn with `links.put(SHAPE, points)`.
 
 The key of a setting is its widget's key, its name in the URL and, in the page's Markdown, the section of its label.
 Values in a URL are the same in every language. A value that is out of range is clamped, nonsense is replaced by the
-default, and either way `problems()` has a sentence about it. `ui/shell.py` calls `arrive` and `completed`.
+default, and either way `problems()` has a sentence about it; a page that has to bring a setting to what its others
+allow does it with `adjust`, so that a link's value is told too. `ui/shell.py` calls `arrive` and `completed`.
 
 What a setting is stands in ui/settings.py; here is what this session has set.
 """
@@ -34,7 +35,6 @@ import streamlit as st
 from ui import text
 from ui.settings import (  # noqa: F401, pages take all of it from here
     Setting,
-    as_number,
     choice,
     clamp,
     decode,
@@ -54,6 +54,8 @@ VALUES = "links.values"  # what each setting of the page is now, hidden ones too
 PENDING = "links.pending"  # what the link asked for and nobody has read yet, as text
 PROBLEMS = "links.problems"  # (setting's key, code, values) to be said
 VERSIONS = "links.versions"
+ASKED = "links.asked"  # settings that stand where the link put them
+UNREAD = "links.unread"  # what the link holds that no setting of the page is called
 SEEN = "links.seen"  # query strings of this page that need not be read again
 ADDRESS = "links.address"  # what this page's experiments have written into the address bar
 PAGE = "links.page"
@@ -68,14 +70,15 @@ class Problem:
     key: str
     code: str
     values: tuple[tuple[str, str], ...] = ()
+    kind: str = ""  # of the setting
 
 
 def arrive(page_id: str) -> None:
     """Called by the shell before a page runs: forgets the page that was left, takes what the link asks for."""
     state = st.session_state
     incoming = {k: st.query_params[k] for k in st.query_params if k.startswith(page_id + ".")}
-    fingerprint = urlencode(sorted(incoming.items()))
     moved = state.get(PAGE) != page_id
+    fingerprint = _fingerprint(incoming, {} if moved else state[UNREAD])
     if not moved and fingerprint in state[SEEN]:
         return
     if moved:
@@ -83,7 +86,7 @@ def arrive(page_id: str) -> None:
         for key in [k for k in state if left and str(k).startswith(left + ".")]:
             del state[key]
         state[PAGE], state[SEEN], state[VALUES], state[PROBLEMS] = page_id, set(), {}, []
-        state[ADDRESS] = {}
+        state[ADDRESS], state[UNREAD] = {}, {}
     else:  # the address was changed in place: what it names is set, the rest goes back to where it started
         for key in list(state[VALUES]):
             state[VERSIONS][key] = state[VERSIONS].get(key, 0) + 1
@@ -91,7 +94,7 @@ def arrive(page_id: str) -> None:
         state[VALUES], state[PROBLEMS] = {}, []
     state[SEEN].add(fingerprint)
     state.setdefault(VERSIONS, {})
-    state[PENDING] = incoming
+    state[PENDING], state[ASKED] = incoming, set()
 
 
 def value(setting: Setting) -> object:
@@ -103,8 +106,9 @@ def value(setting: Setting) -> object:
             values[setting.key] = setting.default
         else:
             values[setting.key], problem = decode(setting, asked)
+            _store(ASKED, set).add(setting.key)
             if problem:
-                _say(setting, problem, asked)
+                _say(setting, problem, values[setting.key])
             _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
         _store(FORCED)[setting.key] = RUNS
     return values[setting.key]
@@ -114,14 +118,25 @@ def put(setting: Setting, new: object) -> None:
     """Set it from code: what was drawn on a canvas, a preset. A widget of it takes the value on the next run."""
     inside, problem = clamp(setting, new)
     if problem:
-        _say(setting, problem, str(new))
+        _say(setting, problem, inside)
     _store(VALUES)[setting.key] = inside
+
+
+def adjust(setting: Setting, new: object) -> None:
+    """Set it from a page, since its other settings allow no other value; where a link asked for another, it is said."""
+    before = value(setting)
+    put(setting, new)
+    if setting.key in _store(ASKED, set):
+        _store(ASKED, set).discard(setting.key)
+        if value(setting) != before:
+            _say(setting, "adjusted", new)
 
 
 def put_all(new: Mapping[Setting, object]) -> None:
     """Set several at once, as a preset's callback does, their widgets included."""
     for setting, wished in new.items():
         put(setting, wished)
+        _store(ASKED, set).discard(setting.key)
         st.session_state.pop(setting.key, None)
         _store(VERSIONS)[setting.key] = _store(VERSIONS).get(setting.key, 0) + 1
         _store(FORCED)[setting.key] = RUNS
@@ -154,6 +169,7 @@ def completed() -> None:
 def touched(setting: Setting) -> None:
     """A person has set it, so the browser knows; old sentences about the link are done with."""
     _store(FORCED).pop(setting.key, None)
+    _store(ASKED, set).discard(setting.key)
     settled(setting.experiment)
 
 
@@ -169,7 +185,7 @@ def within(setting: Setting, **bounds: object) -> Setting:
     now = value(setting)
     inside, problem = clamp(narrowed, now)
     if problem:
-        _say(narrowed, problem, str(now))
+        _say(narrowed, problem, inside)
         _store(VALUES)[setting.key] = inside
     return narrowed
 
@@ -188,14 +204,21 @@ def published(prefix: str, shown: Mapping[str, str]) -> None:
     known.update(shown)
     page_id = st.session_state.get(PAGE, "")
     mine = {k: v for k, v in known.items() if k.startswith(page_id + ".")}
-    _store(SEEN, set).add(urlencode(sorted(mine.items())))
+    _store(SEEN, set).add(_fingerprint(mine, {}))
 
 
 def problems(experiment: str) -> list[str]:
     """One sentence for each thing that had to be put right in this experiment, in the session's language."""
     t = text.current()
     mine = [p for p in _store(PROBLEMS, list) if p.key.startswith(experiment + ".")]
-    return [t.label(f"links.{p.code}", name=name_of(p.key), **dict(p.values)) for p in dict.fromkeys(mine)]
+    sentences = (t.label(f"links.{p.code}", name=name_of(p.key, p.kind), **dict(p.values)) for p in mine)
+    return list(dict.fromkeys(sentences))
+
+
+def unread() -> bool:
+    """Whether the link holds what is no setting of this page: from another version, or misspelt. Asked at its end."""
+    _store(UNREAD).update(_store(PENDING))
+    return bool(_store(UNREAD))
 
 
 def settled(experiment: str) -> None:
@@ -204,14 +227,17 @@ def settled(experiment: str) -> None:
     st.session_state[PROBLEMS] = rest
 
 
-def name_of(key: str) -> str:
+def name_of(key: str, kind: str = "") -> str:
     """The label of a setting: the page's section of that name, else `setting.<last part>` of ui.toml.
 
-    A canvas has no label of its own and need not have either: it is called by `setting.drawing` then.
+    What is set on a canvas has no label of its own and need not have either: it is a drawing, or a place in a picture.
     """
     t = text.current()
+    if t.has(key):
+        return t.words(key)
     general = f"setting.{key.rpartition('.')[2]}"
-    return t.words(key) if t.has(key) else t.label(general if t.has_label(general) else "setting.drawing")
+    unnamed = "setting.place" if kind in ("whole", "real", "choice") else "setting.drawing"
+    return t.label(general if t.has_label(general) else unnamed)
 
 
 def name_of_choice(key: str, option: str | int) -> str:
@@ -222,12 +248,11 @@ def name_of_choice(key: str, option: str | int) -> str:
     return t.label(f"choice.{option}") if t.has_label(f"choice.{option}") else str(option)
 
 
-def _say(setting: Setting, code: str, asked: str) -> None:
-    """Note a problem. Only numbers are repeated: a link's text is a stranger's."""
+def _say(setting: Setting, code: str, used: object) -> None:
+    """Note a problem, and what is used instead. What was asked is not repeated: a link's text is a stranger's."""
     bounds = (("low", text.number(setting.low, 6)), ("high", text.number(setting.high, 6)))
     values: tuple[tuple[str, str], ...] = ()
     if code == "clamped" and setting.kind in ("whole", "real"):
-        used = clamp(setting, as_number(asked))[0]
         values = (*bounds, ("used", text.number(used, 6)))
     elif code == "clamped":
         code, values = "clamped_span", bounds
@@ -236,7 +261,12 @@ def _say(setting: Setting, code: str, asked: str) -> None:
     elif code in ("unknown", "nonsense"):
         code = "default"
     said = _store(PROBLEMS, list)
-    said.append(Problem(setting.key, code, values))
+    said.append(Problem(setting.key, code, values, setting.kind))
+
+
+def _fingerprint(pairs: Mapping[str, str], without: Mapping[str, str]) -> str:
+    """An address, by which it is known again; what no setting reads stays in the address bar and means nothing."""
+    return urlencode(sorted((k, v) for k, v in pairs.items() if without.get(k) != v))
 
 
 def _store(name: str, kind: type = dict):

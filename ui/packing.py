@@ -28,13 +28,21 @@ def pack_points(points: Sequence[Sequence[float]], low: float, high: float) -> s
     return packed and f".{packed}"
 
 
+def as_packed(points: Sequence[Sequence[float]], low: float, high: float) -> tuple[Point, ...]:
+    """The points as they come back from a link that holds all of them: on the grid, from low to high."""
+    return _on_grid(b"".join(_short(p, low, high) for p in points), low, high, _steps(low, high))
+
+
 def unpack_points(packed: str, low: float, high: float) -> tuple[Point, ...]:
     """The points of a text; ValueError for anything that `pack_points` did not write."""
     steps = _steps(low, high) if packed.startswith(".") else OLD_STEPS
     raw = _unwrap(packed.removeprefix("."))
     if len(raw) % 4:
         raise ValueError("the points are cut short")
+    return _on_grid(raw, low, high, steps)
 
+
+def _on_grid(raw: bytes, low: float, high: float, steps: int) -> tuple[Point, ...]:
     def place(k: int) -> float:
         return round(low + (high - low) * min(k, steps) / steps, 9) + 0.0  # no minus zero
 

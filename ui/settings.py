@@ -1,16 +1,19 @@
 """One thing that a person can set: what it may be, and how it is written in a link. It knows no session.
 
-Pages take all of this from `ui.links`, whose docstring shows each kind.
+A value that is allowed is one that a link can hold: numbers of six digits, points on a grid, a drawing that fits. So
+the scene on the screen is the one that its link opens, to the last digit. Pages take all of this from `ui.links`,
+whose docstring shows each kind.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ui import packing
 
-MAX_TEXT = 4_000  # characters of one value that are looked at
+MAX_TEXT = 4_000  # characters of one value, beyond which it is none of ours
 MOST_POINTS = 1_000  # of a canvas that sets no limit of its own
 
 
@@ -102,7 +105,11 @@ def encode(setting: Setting, value: object) -> str:
 
 def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
     """(value, problem code or None) for a text from a link. Never raises: nonsense gives the default."""
-    asked = asked[:MAX_TEXT].strip()
+    asked = asked.strip()
+    if asked == encode(setting, setting.default):
+        return setting.default, None
+    if len(asked) > MAX_TEXT:  # the beginning of something else, which may look like a value
+        return setting.default, "nonsense"
     try:
         match setting.kind:
             case "flag":
@@ -118,7 +125,10 @@ def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
             case "points":
                 return clamp(setting, packing.unpack_points(asked, setting.low, setting.high))
             case "strokes":
-                return packing.unpack_strokes(asked), None
+                drawn = packing.unpack_strokes(asked)
+                if clamp(setting, drawn)[0] != drawn:
+                    raise ValueError("more than a link of ours holds")
+                return drawn, None
             case "rows":
                 return clamp(setting, tuple(tuple(as_number(p) for p in r.split("_")) for r in asked.split("~") if r))
             case "span":
@@ -131,7 +141,10 @@ def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
 
 
 def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
-    """(the nearest value that is allowed, "clamped" if it is another, else None)."""
+    """(the nearest value that is allowed, a problem code if it is another by more than a link's last digit, else None).
+
+    Raises ValueError for rows of another number of columns.
+    """
     match setting.kind:
         case "whole":
             inside = min(max(value, setting.low), setting.high)
@@ -139,27 +152,33 @@ def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
             inside = inside if inside <= setting.high else int(inside - setting.step)
             return inside, None if inside == value else "clamped"
         case "real":
-            inside = float(min(max(value, setting.low), setting.high))
-            return inside, None if inside == value else "clamped"
+            return _inside(value, setting.low, setting.high), _out([value], [(setting.low, setting.high)], "clamped")
         case "span":
-            ends = sorted(float(min(max(v, setting.low), setting.high)) for v in value)
-            return tuple(ends), None if tuple(ends) == tuple(value) else "clamped"
+            ends = tuple(sorted(_inside(v, setting.low, setting.high) for v in value))
+            turned = "clamped" if tuple(sorted(value)) != tuple(value) else None
+            return ends, turned or _out(value, [(setting.low, setting.high)] * 2, "clamped")
         case "choice":
             return (value, None) if value in setting.choices else (setting.default, "unknown")
         case "several":
             kept = tuple(c for c in setting.choices if c in value)
             return kept, None if len(kept) == len(value) else "dropped"
-        case "points" if setting.most:
-            kept = tuple(value[: setting.most])
+        case "points":
+            kept = tuple(tuple(point) for point in value[: setting.most or MOST_POINTS])
+            if kept != setting.default:
+                kept = packing.as_packed(kept, setting.low, setting.high)
             return kept, None if len(kept) == len(value) else "too_many"
+        case "strokes":
+            return packing.unpack_strokes(packing.pack_strokes(value)), None
         case "rows":
             if any(len(row) != len(setting.columns) for row in value):
                 raise ValueError("a row has another number of columns")
             kept = tuple(
-                tuple(float(min(max(v, low), high)) for v, (low, high) in zip(row, setting.columns, strict=True))
+                tuple(_inside(v, low, high) for v, (low, high) in zip(row, setting.columns, strict=True))
                 for row in value[: setting.most]
             )
-            return kept, None if kept == tuple(value) else "clamped_rows" if len(kept) == len(value) else "too_many"
+            if len(kept) < len(value):
+                return kept, "too_many"
+            return kept, next((p for row in value if (p := _out(row, setting.columns, "clamped_rows"))), None)
         case _:
             return value, None
 
@@ -169,9 +188,7 @@ def from_canvas(setting: Setting, said: object) -> object | None:
     try:
         match setting.kind:
             case "points":
-                low, high = setting.low, setting.high
-                kept = tuple(tuple(min(max(as_number(v), low), high) for v in (x, y)) for x, y in said)
-                return kept[: setting.most or MOST_POINTS]
+                return clamp(setting, tuple((as_number(x), as_number(y)) for x, y in said))[0]
             case "rows":
                 return clamp(setting, tuple(tuple(as_number(v) for v in row) for row in said))[0]
             case "real" | "whole":
@@ -184,10 +201,20 @@ def from_canvas(setting: Setting, said: object) -> object | None:
 def as_number(asked: str | float) -> float:
     """The number in a text; ValueError for what is none, or not finite."""
     number = float(asked)
-    if not math.isfinite(number):
+    if not math.isfinite(number) or "_" in str(asked):  # Python reads 1_0 as ten; in a link these are two numbers
         raise ValueError(asked)
     return number
 
 
 def _short(value: float) -> str:
     return f"{float(value):.6g}"
+
+
+def _inside(value: float, low: float, high: float) -> float:
+    """The number as a link writes it, within its bounds."""
+    return min(max(float(_short(value)) + 0.0, float(low)), float(high))  # no minus zero
+
+
+def _out(values: Sequence[float], bounds: Sequence[tuple[float, float]], code: str) -> str | None:
+    """The code, if a number lies out of its bounds."""
+    return code if any(not low <= v <= high for v, (low, high) in zip(values, bounds, strict=True)) else None

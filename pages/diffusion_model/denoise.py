@@ -133,7 +133,8 @@ def _picture(run: common.Sampled, expected: common.Expected | None) -> None:
         height=HEIGHT,
         start_level=_start_level(),
     )
-    links.put(FRAME, frames[rests.frame].t)
+    if run.fresh:
+        links.adjust(FRAME, frames[rests.frame].t)
     common.waiting(expected)
     _sentences(run, frames[rests.frame])
     _arithmetic(run, frames[rests.frame], rests)

@@ -14,7 +14,7 @@ import streamlit as st
 
 from core import first_paint
 from pages.diffusion_model import common, denoise
-from ui import chapter, charts, controls, links, live, packing, player, sketchpad, text
+from ui import chapter, charts, controls, links, live, player, sketchpad, text
 
 ID = "diffusion_model.train"
 DATA = links.choice(f"{ID}.data", "mnist", ("mnist", "fashion_mnist", "moons", "rings", "blobs", "dinosaur", "drawing"))
@@ -69,8 +69,7 @@ def _drawn() -> bool:
         strokes=_ink_at_start(),
         scene=str(links.version(INK)),
     )
-    ink = packing.unpack_strokes(packing.pack_strokes(pad.strokes))  # as a link brings it: one drawing is one run
-    links.put(INK, ink)
+    links.put(INK, pad.strokes)
     if sum(len(stroke) for stroke in pad.strokes) < SHORTEST_DRAWING:
         text.prose(t.words(f"{ID}.draw.empty"), small=True)
         return False

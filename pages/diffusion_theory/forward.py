@@ -67,7 +67,7 @@ def _heights() -> tuple[float, ...]:
     if len(painted) != len(KNOTS):
         x, y = np.array(sorted(((0.0, 1.0), *painted))).T
         painted = tuple((k, float(np.interp(k, x, y))) for k, _ in KNOTS)
-    links.put(OWN, painted)
+    links.adjust(OWN, painted)
     return tuple(float(y) for _, y in painted)
 
 
@@ -135,7 +135,7 @@ def _picture(wanted: Levels, levels, ways) -> int:
         invite=t.words(f"{ID}.invite"),
         scene=f"{wanted.subject} {wanted.T} {opened}",
     )  # fmt: skip
-    links.put(MOMENT, int(shown[state.frame]))
+    links.adjust(MOMENT, int(shown[state.frame]))
     return state.frame
 
 

@@ -165,7 +165,7 @@ def _picture(
         scene=f"{data} {opened}",
     )
     if state.frame != _frame(int(links.value(LEVEL))):
-        links.put(LEVEL, LEVELS[state.frame])  # so that a link leads to this level
+        links.adjust(LEVEL, LEVELS[state.frame])  # so that a link leads to this level
     return state.frame
 
 

@@ -91,7 +91,7 @@ def _controls() -> HalfSteps:
         count = int(links.value(K))
         kinds = START.choices if data == "faithful" and count == 2 else START.choices[1:]
         if links.value(START) not in kinds:  # the book's start is for two components over Old Faithful
-            links.put(START, kinds[0])
+            links.adjust(START, kinds[0])
         start = controls.select(START, choices=kinds)
         with st.container(width=170):
             count = controls.slider(K)
@@ -114,8 +114,8 @@ def _own_means(data: str, count: int) -> tuple[tuple[float, float], ...]:
         if not common.inside(data, place):
             part = (k + 1) / (count + 1)
             place = tuple(round(low + part * (high - low), 2) for low, high in common.BOXES[data])
-            links.put(x, place[0])
-            links.put(y, place[1])
+            links.adjust(x, place[0])
+            links.adjust(y, place[1])
         means.append(place)
     return tuple(means)
 
@@ -217,7 +217,7 @@ def _picture(shown: common.Shown, wanted: HalfSteps) -> int:
     )  # fmt: skip
     frame = min(state.frame, len(half) - 1)
     if frame != min(links.value(MOMENT), len(half) - 1):
-        links.put(MOMENT, frame)  # so that a link leads to this moment
+        links.adjust(MOMENT, frame)  # so that a link leads to this moment
     return frame
 
 

@@ -50,7 +50,7 @@ def _controls() -> Rivals:
             data = controls.select(DATA, look="select")
         kinds = START.choices if data == "faithful" and int(links.value(K)) == 2 else START.choices[1:]
         if links.value(START) not in kinds:
-            links.put(START, kinds[0])
+            links.adjust(START, kinds[0])
         start = controls.select(START, choices=kinds)
         with st.container(width=150):
             count = controls.slider(K)

@@ -61,7 +61,7 @@ def _controls() -> ManyStarts:
         count = int(links.value(K))
         kinds = KIND.choices if data == "faithful" and count == 2 else KIND.choices[1:]
         if links.value(KIND) not in kinds:
-            links.put(KIND, kinds[0])
+            links.adjust(KIND, kinds[0])
         kind = controls.select(KIND, choices=kinds)
         with st.container(width=150):
             count = controls.slider(K)
@@ -70,6 +70,7 @@ def _controls() -> ManyStarts:
         with st.popover(t.label("control.more"), icon=":material/tune:"):
             seed = controls.seed(SEED)
     if any(not common.inside(data, place) for place in links.value(MEANS)):
+        links.adjust(MEANS, ())
         links.put_all({MEANS: ()})  # they were placed over other data
     return ManyStarts(data, count, kind, 1 if kind == "book" else runs, seed)
 

@@ -50,9 +50,9 @@ def draw(page: chapter.Chapter) -> None:
     with page.experiment(ID, settings=SETTINGS):
         count = int(links.value(COUNT))
         if int(links.value(Y)) > count:
-            links.put(Y, count)
+            links.adjust(Y, count)
         if len(links.value(ROWS)) < len(PARTS):  # a link may bring fewer rows than there may be classes
-            links.put(ROWS, (*links.value(ROWS), *PARTS[len(links.value(ROWS)) :]))
+            links.adjust(ROWS, (*links.value(ROWS), *PARTS[len(links.value(ROWS)) :]))
         _picture(count)
         _below(count)
         page.derivation("guidance.from_bayes")

@@ -81,7 +81,7 @@ def _asked() -> tuple[int, ...]:
         args=(ASKED,),
     )
     digits = tuple(int(c) for c in st.session_state[FIELD] if c in "0123456789")[:MOST]
-    links.put(ASKED, tuple((float(d),) for d in digits))
+    links.adjust(ASKED, tuple((float(d),) for d in digits))
     return digits
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ui import chapter, controls, links, live, packing, sketchpad, text
+from ui import chapter, controls, links, live, sketchpad, text
 from ui.plane import Axis, Bars, Curve, Panel, Pictures, Words, plane
 
 ID = "neural_network.digits"
@@ -179,12 +179,12 @@ def _drawn() -> None:
             pen=0.075,
             scene=str(links.version(INK)),
         )
-    links.put(INK, packing.unpack_strokes(packing.pack_strokes(pad.strokes)))
+    links.put(INK, pad.strokes)
     with right:
         if not pad.strokes:
             text.prose(t.words(f"{ID}.draw.empty"), small=True)
             return
-        _named(pad.strokes)
+        _named(links.value(INK))
 
 
 def _ink_at_start() -> tuple:

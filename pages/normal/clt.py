@@ -69,7 +69,7 @@ def _painted() -> tuple[float, ...]:
     places = [x for x, _ in points]
     if len(points) != GRID or max(abs(x - k / (GRID - 1)) for k, x in enumerate(places)) > 1e-3:
         heights = heights or (0.0,) * GRID
-        links.put(PAINTED, tuple((k / (GRID - 1), y) for k, y in enumerate(heights)))
+        links.adjust(PAINTED, tuple((k / (GRID - 1), y) for k, y in enumerate(heights)))
     return heights
 
 

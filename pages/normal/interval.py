@@ -51,8 +51,8 @@ def _in_order() -> None:
     """Ends that were dragged past each other change their names."""
     low, high = links.value(LOW), links.value(HIGH)
     if low > high:
-        links.put(LOW, high)
-        links.put(HIGH, low)
+        links.adjust(LOW, high)
+        links.adjust(HIGH, low)
 
 
 def _picture(arrays, std: float) -> None:

@@ -2,7 +2,8 @@
 // only works with (transport, tools, invitations) is left out. Pixels of the page are the pen's units.
 
 const LEFT_OUT = ".transport, .tools, .invite, .hint, .turn, .gauge, .quiet, style, script";
-const FORMULA_STYLE = ["color", "font-family", "font-size", "font-style", "font-weight", "padding", "margin", "display"];
+const FORMULA_STYLE = ["color", "font-family", "font-size", "font-style", "font-weight", "line-height", "padding", "margin"];
+const ROUND = 12;               // pixels around a formula, since its letters may reach out of their box
 
 const px = (text) => parseFloat(text) || 0;
 const inside = (element) => [...(element.shadowRoot ?? element).childNodes];
@@ -58,16 +59,18 @@ function drawingAddress(svg) {
   return addressOf(new XMLSerializer().serializeToString(copy));
 }
 
-// A formula keeps the look that style sheets gave it; the browser lays it out once more, inside an image.
+// A formula keeps the look that style sheets gave it, and the language that fonts are chosen by; the browser lays it out
+// once more, inside an image.
 function formulaAddress(math) {
   const copy = math.cloneNode(true), copies = [copy, ...copy.querySelectorAll("*")], { width, height } = math.getBoundingClientRect();
   [math, ...math.querySelectorAll("*")].forEach((element, i) => {
     const style = getComputedStyle(element);
     copies[i].setAttribute("style", FORMULA_STYLE.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
   });
-  const text = new XMLSerializer().serializeToString(copy), [w, h] = [width, height].map((v) => Math.ceil(v) + 4);
+  copy.style.verticalAlign = "top";
+  const text = new XMLSerializer().serializeToString(copy), [w, h] = [width, height].map((v) => Math.ceil(v) + 2 * ROUND);
   return addressOf(`<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}"><foreignObject width="${w}" height="${h}">`
-    + `<div xmlns="http://www.w3.org/1999/xhtml" style="display:flex;width:${w}px;height:${h}px">${text}</div></foreignObject></svg>`);
+    + `<div xmlns="http://www.w3.org/1999/xhtml" lang="${document.documentElement.lang}" style="padding:${ROUND}px;line-height:0;white-space:nowrap">${text}</div></foreignObject></svg>`);
 }
 
 // ---- painting ---------------------------------------------------------------------------------------------------------
@@ -82,7 +85,8 @@ export function paint(pen, node, images) {
   pen.globalAlpha *= strength;
   const image = images.get(node);
   if (isMath(node) || isDrawing(node)) {
-    if (image) pen.drawImage(image, rect.left, rect.top, image.width, image.height);
+    const out = isMath(node) ? ROUND : 0;
+    if (image) pen.drawImage(image, rect.left - out, rect.top - out, image.width, image.height);
     else node.childNodes.forEach((child) => paint(pen, child, images));
   } else if (image) paintMask(pen, image, style, rect);
   else paintElement(pen, node, style, rect, images);
@@ -94,8 +98,7 @@ function paintElement(pen, node, style, rect, images) {
   paintBox(pen, style, rect);
   paintAround(pen, node, rect, ["::before"].filter((name) => !behind.includes(name)));
   if (style.overflow !== "visible") {
-    pen.beginPath();
-    pen.rect(rect.left, rect.top, rect.width, rect.height);
+    roundBox(pen, style, rect, px(style.borderTopWidth));
     pen.clip();
   }
   const room = contentOf(style, rect);
@@ -206,7 +209,7 @@ function paintMask(pen, image, style, { left, top, width, height }) {
 // A slider as a line and a knob, a field by what stands in it.
 function paintField(pen, field, style, [left, top, width, height]) {
   const middle = top + height / 2;
-  pen.fillStyle = pen.strokeStyle = style.color;
+  pen.fillStyle = getComputedStyle(field.parentElement).color;
   if (field.type !== "range") {
     const words = field instanceof HTMLSelectElement ? field.selectedOptions[0]?.textContent ?? "" : field.value;
     pen.font = fontOf(style);

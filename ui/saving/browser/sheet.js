@@ -6,11 +6,14 @@ import { isShown, paint } from "./paint.js";
 const EDGE = 20, GAP = 16;      // pixels of the page
 const MOST = 16e6;              // pixels of a canvas that every browser makes
 
-// Where something is painted: what has a ground or an edge of its own, or else all that it holds.
+const HOLDS = "canvas, img, svg, math, input, select";
+
+// Where something is painted: what has a ground or an edge of its own, or else all that it holds; null for what is empty.
 function boxOf(element) {
   const style = getComputedStyle(element), rect = element.getBoundingClientRect();
   const own = style.backgroundColor !== "rgba(0, 0, 0, 0)" || parseFloat(style.borderTopWidth) > 0 || element.shadowRoot;
-  const boxes = own ? [] : [...element.children].filter(isShown).map(boxOf).filter((b) => b.right > b.left && b.bottom > b.top);
+  const boxes = own ? [] : [...element.children].filter(isShown).map(boxOf).filter((box) => box && box.right > box.left && box.bottom > box.top);
+  if (!boxes.length && !own && !element.matches(HOLDS) && !element.textContent.trim()) return null;
   if (!boxes.length) return { left: rect.left, top: rect.top, right: rect.right, bottom: rect.bottom };
   const of = (pick, side) => pick(...boxes.map((box) => box[side]));
   return { left: of(Math.min, "left"), top: of(Math.min, "top"), right: of(Math.max, "right"), bottom: of(Math.max, "bottom") };
@@ -47,7 +50,7 @@ export function sheetOf(pictures, images, { title, link, scale, frame = () => un
   globalThis.tenStepsSharpness = scale;
   try {
     for (const picture of pictures) picture.paint(frame(picture));
-    const boxes = pictures.map(({ element }) => boxOf(element)), bands = bandsOf(boxes);
+    const boxes = pictures.map(({ element }) => boxOf(element) ?? element.getBoundingClientRect()), bands = bandsOf(boxes);
     const left = Math.min(...boxes.map((b) => b.left)), width = Math.max(...boxes.map((b) => b.right)) - left;
     const pen = canvas.getContext("2d"), grow = Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
     const written = (size, weight, text) => {

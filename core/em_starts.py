@@ -172,6 +172,19 @@ def times_found(fits: Iterable[Fit], within: float = 1e-3) -> int:
     return sum(not fit.collapsed and abs(fit.log_likelihood - top.log_likelihood) <= within for fit in fits)
 
 
+def optima(log_likelihoods: Iterable[float], within: float = 1e-3) -> tuple[tuple[float, int], ...]:
+    """The different ends among log-likelihoods, as (the highest of each, how many), the best first.
+
+    What lies within `within` nats per point of the highest of an end belongs to it.
+    """
+    found: list[tuple[float, int]] = []
+    for value in sorted(log_likelihoods, reverse=True):
+        if not found or found[-1][0] - value > within:
+            found.append((value, 0))
+        found[-1] = (found[-1][0], found[-1][1] + 1)
+    return tuple(found)
+
+
 def collapsed_components(x: Tensor, state: EMState, *, narrow: float = 0.01) -> tuple[int, ...]:
     """The components of a state that describe a few points, or a line of them, rather than a group. x: (N, D).
 

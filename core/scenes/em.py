@@ -247,6 +247,34 @@ class OwnStart(Scene):
             return {"x": x.numpy().astype(np.float32), "refused": np.array("settings")}
 
 
+@dataclass(frozen=True)
+class ClassStarts(Scene):
+    """EM from the means that each of a class has put somewhere: starts (R, K, 2). Arrays as `ManyStarts`, and
+
+    optima (O,) and found (O,): the different ends among the sound runs, best first, and how many runs found each.
+    Without starts there is only x.
+    """
+
+    data: str = "faithful"
+    starts: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+    def compute(self) -> Mapping[str, np.ndarray]:
+        import torch
+
+        from core import em_starts
+
+        x = table(self.data)
+        if not self.starts:
+            return {"x": x.numpy().astype(np.float32)}
+        begun = (em_starts.by_hand(x, torch.tensor(means, dtype=torch.float64)) for means in self.starts)
+        a = runs([em_starts.fit(x, begin, **TO_THE_END) for begin in begun])
+        ends = em_starts.optima(a["log_likelihood"][~a["collapsed"]].tolist())
+        return {"x": x.numpy().astype(np.float32), **a} | {
+            "optima": np.array([value for value, _ in ends]),
+            "found": np.array([count for _, count in ends], dtype=np.int64),
+        }
+
+
 STEPS = 60  # frames of the paths: the first ones one by one, then fewer
 
 

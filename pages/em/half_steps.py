@@ -10,7 +10,7 @@ import streamlit as st
 from core import scene
 from core.scenes.em import PHASES, Generated, HalfSteps
 from pages.em import close_up, common
-from ui import chapter, controls, links, text
+from ui import chapter, controls, links, presenter, text
 from ui.plane import COMPONENTS, Axis, Bars, Cloud, Curve, Dot, Editor, Ellipses, Panel, Words, plane
 
 ID = "em.half_steps"
@@ -235,7 +235,7 @@ def _first_moment() -> tuple[int, int]:
 def _letters(half: np.ndarray, phase: np.ndarray, first: float, y: float) -> list[Words]:
     """E and M under the stretch of the curves that each of them draws, where there is room for all."""
     shown = np.flatnonzero((half - 1 >= first) & (half > 0))
-    if len(shown) > MOST_LETTERS:
+    if len(shown) > MOST_LETTERS / (1.5 if presenter.presenting() else 1.0):  # larger letters for a projector
         return []
     roles = {1: "latent", 2: "model"}
     return [

@@ -17,6 +17,7 @@ from core.em_starts import (
     collapsed_components,
     fit,
     many_starts,
+    optima,
     spread_means,
     start,
     times_found,
@@ -226,3 +227,14 @@ def test_every_tensor_names_its_device():
         list(many_starts(X, 2, "kmeans++", count=2, generator=generator()))
         list(many_starts(X, 2, "random", count=1, generator=generator()))
         book_log_likelihood(X, start(X, 2, "book"))
+
+
+def test_ends_are_told_apart_by_their_log_likelihood():
+    assert optima([]) == ()
+    assert optima([-4.2, -4.1, -4.1004, -4.1009, -4.1012]) == ((-4.1, 3), (-4.1012, 1), (-4.2, 1))
+    x, generator = old_faithful().values, torch.Generator().manual_seed(3)
+    fits = list(many_starts(x, 3, "random", count=6, generator=generator, max_iterations=30))
+    sound = [fit.log_likelihood for fit in fits if not fit.collapsed]
+    ends = optima(sound)
+    assert ends[0] == (best(fits).log_likelihood, times_found(fits))
+    assert sum(count for _, count in ends) == len(sound)

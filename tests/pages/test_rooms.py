@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
-from core import rooms
-from tests.pages.apptest import SHELL, described, filled, layer, message, press, run, said, script, sound, tables
+from core import em_starts, rooms
+from core.scenes.em import TO_THE_END, table
+from tests.pages.apptest import SHELL, described, filled, fits, layer, message, press, run, said, script, sound, tables
 from ui import links, text
 
 XS = (-1.2, -0.3, 0.1, 0.8, 1.1)
@@ -115,3 +117,44 @@ def test_a_class_guesses_the_best_curve(language):
     press(teacher, f"{FIT}.ask")
     press(teacher, f"{FIT}.reveal")
     assert t.words(f"{FIT}.class.none") in said(teacher)
+
+
+STARTS = "em.starts"
+PLACED = {
+    "left and right": ((2.0, 55.0), (4.3, 80.0), (4.6, 85.0)),
+    "again": ((2.0, 55.0), (4.3, 80.0), (4.6, 85.0)),
+    "all left": ((1.8, 50.0), (2.0, 55.0), (2.2, 60.0)),
+}
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_a_class_starts_em_everywhere(language):
+    t = text.Words(language)
+    teacher = press(visit("em", language, **{f"{STARTS}.runs": "10"}), "shell.room.start")
+    students = [visit("em", language, room=code_of(teacher)) for _ in PLACED]
+    press(teacher, f"{STARTS}.ask")
+    assert t.words(f"{STARTS}.class.asking", k=3) in said(teacher)
+    for at, means in zip(students, PLACED.values(), strict=True):
+        assert at.session_state["links.values"].get(f"{STARTS}.means") == ()
+        assert run(at).button(key=f"{STARTS}.hand_in").disabled, "until all means are placed"
+        assert {f"{STARTS}.k", f"{STARTS}.seed"} & {w.key for w in (*at.slider, *at.number_input)} == set()
+        header, _ = message(at, f"{STARTS}.class")
+        assert [(x["name"], x["most"]) for x in header["panels"][0]["handles"]] == [("means", 3)]
+        at.session_state["links.values"][f"{STARTS}.means"] = means
+        press(run(at), f"{STARTS}.hand_in")
+    press(run(teacher), f"{STARTS}.reveal")
+    runs = [
+        em_starts.fit(table("faithful"), em_starts.by_hand(table("faithful"), torch.tensor(means)), **TO_THE_END)
+        for means in PLACED.values()
+    ]
+    ends = [round(fit.log_likelihood, 4) for fit in runs]
+    for at in (teacher, run(students[2])):
+        caption = filled(f"{STARTS}.class.caption", at, language)
+        assert (caption["found"], caption["runs"], caption["best"]) == (ends.count(max(ends)), 3, max(ends))
+        assert len(layer(at, f"{STARTS}.plane", "ends", "best_heights")[1]["at"]) == ends.count(max(ends))
+        listed = fits(f"{STARTS}.class.ends", at, language)["listed"]
+        assert f"{min(ends):.4f}".replace("-", "−") in listed
+    own = layer(students[2], f"{STARTS}.plane", "data", "own_paths")[1]["at"]
+    assert own[:, 0] == pytest.approx(np.array(PLACED["all left"]))
+    press(teacher, f"{STARTS}.close")
+    assert f"{STARTS}.k" in {slider.key for slider in run(students[0]).slider}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
-from ui import catalogue, colours, glossary, links, live, presenter, road, text, warmup, wire  # noqa: E402
+from ui import catalogue, colours, glossary, links, live, presenter, road, room, text, warmup, wire  # noqa: E402
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = str(Path(__file__).with_name("icon.svg"))
@@ -31,10 +31,12 @@ def main() -> None:
     pages = {page.id: _page(page) for page in catalogue.pages()}
     chosen = st.navigation(list(pages.values()), position="hidden" if presenting else "sidebar", expanded=True)
     here = next(page_id for page_id, page in pages.items() if page == chosen)
+    room.arrive()
     links.arrive(here)
     presenter.arrive(here)
     _wire(language, presenting)
     _bar(here, presenting)
+    room.note()
     chosen.run()
     links.completed()
     warmup.painted()
@@ -62,6 +64,7 @@ def _bar(here: str, presenting: bool) -> None:
             going = live.alive()
             st.fragment(_quiet_line, run_every=HEARTBEAT if going else None)()
             glossary.button()
+            room.bar()
             if presenting:
                 presenter.tools(here)
             st.button(
@@ -126,6 +129,7 @@ def _wire(language: str, presenting: bool) -> None:
             on_theme_change=lambda: None,
             on_present_change=presenter.remembered,
         )
+        room.pulse()
 
 
 def _choose_language() -> None:

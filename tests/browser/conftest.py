@@ -2,8 +2,8 @@
 
 `serve(script)` starts Streamlit on a free loopback port (once for each script) and gives its address.
 `fresh_app` is the address of the real app on a server that nobody has visited, with an empty home, for one file.
-`visit(url, …)` opens a page in a fresh context; when the test ends it fails on errors in the console, uncaught script
-errors and requests to any other host.
+`visit(url, …)` opens a page in a window without cookies or storage; when the test ends it fails on errors in the
+console, uncaught script errors and requests to any other host.
 
 A browser on a machine whose cores are busy can be late for a test; one that fails is run once more, and the summary
 says so ("rerun"). What fails twice has failed.
@@ -11,6 +11,7 @@ says so ("rerun"). What fails twice has failed.
 Where Debian's chromium is missing these tests are skipped, in continuous integration (CI=true) they fail.
 """
 
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -119,16 +121,60 @@ def _start(script: Path, home: Path, log: Path) -> tuple[subprocess.Popen, str]:
     pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
 
 
-@pytest.fixture
-def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    contexts, wrong = [], []
+class Windows:
+    """Windows of the browser that one test after another uses, each in a context of its own, by that context's options.
 
-    def open_page(url: str, *, width: int = 1366, height: int = 768, theme: str = "light", **context) -> Page:
-        options = {"locale": "en-US"} | context
-        fresh = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme, **options)
-        contexts.append(fresh)
-        page = fresh.new_page()
+    A window that was opened before has the app's scripts compiled: a page is there in half of the time. When a test has
+    done with one, its cookies, storage, permissions and further windows are gone; what cannot be cleaned is closed.
+    """
+
+    def __init__(self, browser: Browser):
+        self._browser = browser
+        self._idle: dict[str, list[Page]] = {}
+        self._kinds: dict[Page, str] = {}
+
+    def open(self, options: dict) -> Page:
+        """An empty window of a context with these options."""
+        kind = json.dumps(options, sort_keys=True)
+        idle = self._idle.setdefault(kind, [])
+        page = idle.pop() if idle else self._browser.new_context(**options).new_page()
+        self._kinds[page] = kind
+        return page
+
+    def done(self, page: Page) -> None:
+        """Clean the window and keep it."""
+        context = page.context
+        try:
+            for other in context.pages:
+                if other is not page:
+                    other.close()
+            page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            page.mouse.move(0, 0)
+            page.goto("about:blank")
+            context.clear_cookies()
+            context.clear_permissions()
+            self._idle[self._kinds[page]].append(page)
+        except PlaywrightError:  # the test has closed it
+            context.close()
+
+
+@pytest.fixture(scope="session")
+def windows(chromium: Browser) -> Windows:
+    return Windows(chromium)
+
+
+@pytest.fixture
+def visit(windows: Windows) -> Iterator[Callable[..., Page]]:
+    opened, wrong = [], []
+
+    def open_page(
+        url: str, *, width: int = 1366, height: int = 768, theme: str = "light",
+        reduced_motion: str = "no-preference", **context,
+    ) -> Page:  # fmt: skip
+        page = windows.open({"locale": "en-US", **context})
         page.set_default_timeout(20_000)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme, reduced_motion=reduced_motion)
         base = "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
         def said(message) -> None:
@@ -136,20 +182,26 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
             if message.type == "error" and "Failed to load resource" not in message.text:
                 wrong.append(f"console: {message.text}")
 
+        def failed(error) -> None:
+            wrong.append(f"script: {error}")
+
         def asked(request) -> None:
             if request.url.startswith("http") and not request.url.startswith(base):
                 wrong.append(f"asks another host: {request.url}")
 
-        page.on("console", said)
-        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("request", asked)
+        listeners = {"console": said, "pageerror": failed, "request": asked}
+        for event, listener in listeners.items():
+            page.on(event, listener)
+        opened.append((page, listeners))
         page.goto(url)
         page.wait_for_selector(AT_REST, timeout=60_000)
         return page
 
     yield open_page
-    for fresh in contexts:
-        fresh.close()
+    for page, listeners in opened:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        windows.done(page)
     assert not wrong, "\n".join(wrong)
 
 

@@ -86,8 +86,9 @@ def _placed(share: float) -> float:
     return EDGE + (1 - 2 * EDGE) * min(max(share, 0), 1)
 
 
-def _at(place: float, kind: str, inside: str = "", look: str = "") -> str:
-    return f'<span class="{kind}" style="left:{100 * place:.2f}%;{look}">{inside}</span>'
+def _at(place: float, kind: str, inside: str = "", look: str = "", value: float | str = "") -> str:
+    """A mark at a share of the axis; `value` is the number it stands for, which a saved table of the ladder says."""
+    return f'<span class="{kind}" data-value="{value}" style="left:{100 * place:.2f}%;{look}">{inside}</span>'
 
 
 def _line(row: Row, scale: _Powers | _Even, band: tuple[float, float] | None) -> str:
@@ -106,7 +107,7 @@ def _axis(row: Row, scale: _Powers | _Even, band: tuple[float, float] | None) ->
     if band:
         left, right = scale(band[0]), scale(band[1])
         drawn += _at(left, "floor", look=f"width:{100 * (right - left):.2f}%")
-    drawn += "".join(_at(scale(d), "dot", look=f"background:var(--{row.role})") for d in row.distances)
+    drawn += "".join(_at(scale(d), "dot", look=f"background:var(--{row.role})", value=d) for d in row.distances)
     if row.distances:
         mean = sum(row.distances) / len(row.distances)
         drawn += _at(scale(mean), "mean", html.escape(_written(mean)))

@@ -43,7 +43,7 @@ def test_a_deep_link_with_settings_opens_the_same_scene_in_the_other_language(ba
 def test_the_copied_link_holds_every_setting_and_the_page_left_is_forgotten(base, visit, at_rest):
     page = visit(f"{base}/diffusion_model?{SCALE}=3&lang=en")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator(".st-key-diffusion_model-denoise-link button").click()
+    page.locator(".st-key-diffusion_model-denoise-link .copy").click()
     page.get_by_text("Link copied.").wait_for()
     copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))
     settings = dict(parse_qsl(copied.query))

@@ -60,7 +60,11 @@ class Scene {
     this.saving.addEventListener("click", () => this.open());
     this.cancel.addEventListener("click", () => this.stop?.abort());
     this.menu.addEventListener("keydown", (event) => this.key(event));
-    this.menu.addEventListener("toggle", (event) => this.saving.setAttribute("aria-expanded", String(event.newState === "open")));
+    this.menu.addEventListener("beforetoggle", () => { this.inMenu = this.menu.contains(this.root.getRootNode().activeElement); });
+    this.menu.addEventListener("toggle", ({ newState }) => {
+      this.saving.setAttribute("aria-expanded", String(newState === "open"));
+      if (newState === "closed" && this.inMenu) this.saving.focus({ preventScroll: true });
+    });
     addEventListener("scroll", () => this.close(), { capture: true, passive: true });
     addEventListener("resize", () => this.close(), { passive: true });
   }
@@ -127,7 +131,7 @@ class Scene {
     if (this.menu.matches(":popover-open")) this.menu.hidePopover();
   }
 
-  // Escape and a click elsewhere close it by themselves, and give the focus back.
+  // Escape and a click elsewhere close it by themselves.
   key(event) {
     const items = [...this.menu.children], now = items.indexOf(this.root.getRootNode().activeElement);
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: items.length - 1 }[event.key];

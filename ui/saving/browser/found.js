@@ -23,7 +23,8 @@ export function picturesOf(experiment) {
     if (!isShown(element) || element.getBoundingClientRect().width < 8) continue;
     if (own) found.push({ ...own, element, name: own.name().split(".").at(-1) });
     else if (element.matches(CHART)) found.push({ element, name: keyOf(element), paint() {}, table: () => chartTable(element) });
-    else found.push({ element, name: "table", paint() {}, table: element.localName === "table" ? () => textTable(element) : null });
+    else if (element.localName === "table") found.push({ element, name: "table", paint() {}, table: () => textTable(element) });
+    else found.push({ element, name: "ladder", paint() {}, table: () => ladderTable(element) });
   }
   return found;
 }
@@ -48,6 +49,15 @@ function chartTable(element) {
     }
   }
   return [{ columns: ["layer", "x", "y", "low", "high"], rows }];
+}
+
+// A rung's name and facts, and a row for each of its distances.
+function ladderTable(element) {
+  const rows = [...element.querySelectorAll(".rung:not(.foot)")].flatMap((rung) => {
+    const told = [...rung.querySelectorAll("b, small")].map((words) => words.textContent), dots = [...rung.querySelectorAll(".dot")];
+    return dots.map((dot, i) => [told[0], i, Number(dot.dataset.value), told.slice(1).join("; ")]);
+  });
+  return [{ columns: ["layer", "item", "distance", "facts"], rows }];
 }
 
 // A table of the page as it is read: the words of each cell.

@@ -127,6 +127,7 @@ class Plane {
     const width = this.root.clientWidth;
     if (!(width > 60) || !this.header) return;                                // a fold that is opening has no room yet
     this.width = width;
+    this.sharp = sharpness();
     this.theme = readTheme(this.root);
     const pairs = this.views.length === 4 && width >= 2 * LEAST_WIDTH + 60;   // four of them are too many to stand in a column
     const narrow = width < 640 && !pairs, gap = 20, inner = width - 2 - 2 * 12;
@@ -181,7 +182,8 @@ class Plane {
   paintFrame(frame = this.frame) {
     const { frame: shown, fraction } = this;
     Object.assign(this, { frame, fraction: frame === shown ? fraction : 0 });
-    this.arrange();
+    if (this.sharp === sharpness()) this.paint();
+    else this.arrange();
     Object.assign(this, { frame: shown, fraction });
   }
 

@@ -129,6 +129,7 @@ class Player {
     const width = this.root.clientWidth;
     if (!width || !this.tracks) return;
     this.theme = readTheme(this.root);
+    this.sharp = sharpness();
     const narrow = width < 480;
     Object.assign(this.root.dataset, { narrow, tight: width < 760 });
     const gap = narrow ? 16 : 24, inner = width - (narrow ? 26 : 34), n = this.tracks.length;
@@ -191,7 +192,7 @@ class Player {
 
   // At once: the frame that is given, or else the one that is shown.
   paintFrame(frame) {
-    this.arrange();
+    if (this.sharp !== sharpness()) this.arrange();
     if (frame == null) this.paint(this.transport.frame, this.fraction ?? 0);
     else this.paint(frame, 0);
   }

@@ -1,7 +1,7 @@
 // The frames of a picture as a GIF: states of the algorithm as they are, at the pace of the transport, the last one held.
 
 import { GIFEncoder, applyPalette, quantize } from "../vendor/gifenc/gifenc.esm.js";
-import { sheetOf } from "./sheet.js";
+import { sharply, sheetOf } from "./sheet.js";
 
 const MOST_FRAMES = 120;
 const WIDEST = 800;             // pixels
@@ -14,7 +14,8 @@ export function chosenFrames(count, most = MOST_FRAMES) {
   return Array.from({ length: many }, (_, k) => (many > 1 ? Math.round((k * (count - 1)) / (many - 1)) : 0));
 }
 
-// The bytes of the GIF. signal: an AbortSignal; tell(share) hears how far it is. Between frames the page goes on.
+// The bytes of the GIF. signal: an AbortSignal; tell(share) hears how far it is. The page goes on meanwhile, and shows the
+// frames as they are taken.
 export async function movementOf(pictures, images, { title, link, signal, tell }) {
   const longest = pictures.reduce((a, b) => (b.frames().length > a.frames().length ? b : a));
   const frames = chosenFrames(longest.frames().length), last = longest.frames().length - 1;
@@ -23,22 +24,24 @@ export async function movementOf(pictures, images, { title, link, signal, tell }
   const scale = Math.min(1, WIDEST / room), canvas = document.createElement("canvas");
   let size = null;
   canvas.getContext("2d", { willReadFrequently: true });
-  const shown = (k) => {
+  const shown = async (k) => {
+    await rest(pictures, signal);
     const frame = (picture) => Math.round((frames[k] / Math.max(1, last)) * (picture.frames().length - 1));
     sheetOf(pictures, images, { title, link, scale, frame, canvas, size });
     size ??= { width: canvas.width, height: canvas.height };
     return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   };
-  const palette = await commonPalette(frames.length, shown, signal), clear = palette.length;
-  const encoder = GIFEncoder();
+  return sharply(scale, pictures, () => encoded(frames, delay, shown, () => size, tell));
+}
+
+async function encoded(frames, delay, shown, size, tell) {
+  const palette = await commonPalette(frames.length, shown), clear = palette.length, encoder = GIFEncoder();
   let before = null;
   for (let k = 0; k < frames.length; k++) {
-    await rest(signal);
-    const pixels = shown(k);
-    const index = applyPalette(pixels, palette, "rgb565"), drawn = before ? index.map((v, i) => (v === before[i] ? clear : v)) : index;
+    const index = applyPalette(await shown(k), palette, "rgb565"), { width, height } = size(), drawn = before ? index.map((v, i) => (v === before[i] ? clear : v)) : index;
     before = index;
     const first = k ? { transparent: true, transparentIndex: clear } : { palette: [...palette, [0, 0, 0]], repeat: 0 };
-    encoder.writeFrame(drawn, size.width, size.height, { delay: k === frames.length - 1 ? HELD : delay, dispose: 1, ...first });
+    encoder.writeFrame(drawn, width, height, { delay: k === frames.length - 1 ? HELD : delay, dispose: 1, ...first });
     tell((k + 1) / frames.length);
   }
   encoder.finish();
@@ -46,19 +49,17 @@ export async function movementOf(pictures, images, { title, link, signal, tell }
 }
 
 // 255 colours for all frames, taken from a few of them: what stands still then stays exactly as it is.
-async function commonPalette(count, shown, signal) {
+async function commonPalette(count, shown) {
   const pieces = [];
-  for (const k of chosenFrames(count, 4)) {
-    await rest(signal);
-    pieces.push(new Uint8ClampedArray(shown(k)));
-  }
+  for (const k of chosenFrames(count, 4)) pieces.push(await shown(k));
   const all = new Uint8ClampedArray(pieces.reduce((sum, p) => sum + p.length, 0));
   pieces.reduce((at, piece) => { all.set(piece, at); return at + piece.length; }, 0);
   return quantize(all, 255, { format: "rgb565" });
 }
 
-// Lets the page answer; throws once it was cancelled.
-async function rest(signal) {
+// Lets the page answer; throws once it was cancelled or the page was left.
+async function rest(pictures, signal) {
   await new Promise((go) => { setTimeout(go, 0); });
   signal.throwIfAborted();
+  if (!pictures.every(({ element }) => element.isConnected)) throw new DOMException("the page was left", "AbortError");
 }

@@ -43,50 +43,55 @@ function wrapped(pen, text, room) {
   return lines;
 }
 
-// A canvas with the pictures, `scale` of its pixels to one of the page; frame(picture) is the frame to show, if any is
-// asked for; size: that of the canvas, where it must not change. Everything is put back before this returns, so that nobody sees it. Throws what a picture throws.
-export function sheetOf(pictures, images, { title, link, scale, frame = () => undefined, canvas = document.createElement("canvas"), size = null }) {
-  const app = document.querySelector(".stApp"), look = getComputedStyle(app), font = look.fontFamily;
+// Does something while the pictures are painted with `scale` pixels to one of the page, and puts them back.
+export async function sharply(scale, pictures, act) {
   globalThis.tenStepsSharpness = scale;
   try {
-    for (const picture of pictures) picture.paint(frame(picture));
-    const boxes = pictures.map(({ element }) => boxOf(element) ?? element.getBoundingClientRect()), bands = bandsOf(boxes);
-    const left = Math.min(...boxes.map((b) => b.left)), width = Math.max(...boxes.map((b) => b.right)) - left;
-    const pen = canvas.getContext("2d"), grow = Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
-    const written = (size, weight, text) => {
-      pen.font = `${weight} ${size}px ${font}`;
-      return { font: pen.font, lines: wrapped(pen, text, width), height: 1.4 * size };
-    };
-    const head = written(19 * grow, 650, title), foot = written(10 * grow, 400, link);
-    const above = EDGE + head.lines.length * head.height + 10, tall = bands.reduce((sum, b) => sum + b.bottom - b.top, GAP * (bands.length - 1));
-    const high = above + tall + 12 + foot.lines.length * foot.height + EDGE - 6, wide = width + 2 * EDGE;
-    const fits = Math.min(scale, Math.sqrt(MOST / (wide * high)));
-    canvas.width = size?.width ?? Math.round(wide * fits);
-    canvas.height = size?.height ?? Math.round(high * fits);
-    pen.setTransform(fits, 0, 0, fits, 0, 0);
-    pen.fillStyle = look.backgroundColor;
-    pen.fillRect(0, 0, wide, high);
-    const say = ({ font: type, lines, height }, y) => {
-      pen.font = type;
-      pen.textBaseline = "top";
-      lines.forEach((line, i) => pen.fillText(line, EDGE, y + i * height));
-    };
-    pen.fillStyle = look.color;
-    say(head, EDGE);
-    pen.globalAlpha = 0.75;
-    say(foot, above + tall + 12);
-    pen.globalAlpha = 1;
-    pictures.forEach(({ element }, i) => {
-      const band = bands.findIndex((b) => boxes[i].top < b.bottom);
-      const down = above + bands.slice(0, band).reduce((sum, b) => sum + b.bottom - b.top + GAP, 0) - bands[band].top;
-      pen.save();
-      pen.setTransform(fits, 0, 0, fits, (EDGE - left) * fits, down * fits);
-      paint(pen, element, images);
-      pen.restore();
-    });
-    return canvas;
+    return await act();
   } finally {
     delete globalThis.tenStepsSharpness;
-    for (const picture of pictures) picture.paint();
+    for (const picture of pictures) if (picture.element.isConnected) picture.paint();
   }
+}
+
+// A canvas with the pictures, `scale` of its pixels to one of the page; frame(picture) is the frame to show, if any is
+// asked for; size: that of the canvas, where it must not change. To be called by what `sharply` does.
+export function sheetOf(pictures, images, { title, link, scale, frame = () => undefined, canvas = document.createElement("canvas"), size = null }) {
+  const app = document.querySelector(".stApp"), look = getComputedStyle(app), font = look.fontFamily;
+  for (const picture of pictures) picture.paint(frame(picture));
+  const boxes = pictures.map(({ element }) => boxOf(element) ?? element.getBoundingClientRect()), bands = bandsOf(boxes);
+  const left = Math.min(...boxes.map((b) => b.left)), width = Math.max(...boxes.map((b) => b.right)) - left;
+  const pen = canvas.getContext("2d"), grow = Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
+  const written = (size, weight, text) => {
+    pen.font = `${weight} ${size}px ${font}`;
+    return { font: pen.font, lines: wrapped(pen, text, width), height: 1.4 * size };
+  };
+  const head = written(19 * grow, 650, title), foot = written(10 * grow, 400, link);
+  const above = EDGE + head.lines.length * head.height + 10, tall = bands.reduce((sum, b) => sum + b.bottom - b.top, GAP * (bands.length - 1));
+  const high = above + tall + 12 + foot.lines.length * foot.height + EDGE - 6, wide = width + 2 * EDGE;
+  const fits = Math.min(scale, Math.sqrt(MOST / (wide * high)));
+  canvas.width = size?.width ?? Math.round(wide * fits);
+  canvas.height = size?.height ?? Math.round(high * fits);
+  pen.setTransform(fits, 0, 0, fits, 0, 0);
+  pen.fillStyle = look.backgroundColor;
+  pen.fillRect(0, 0, wide, high);
+  const say = ({ font: type, lines, height }, y) => {
+    pen.font = type;
+    pen.textBaseline = "top";
+    lines.forEach((line, i) => pen.fillText(line, EDGE, y + i * height));
+  };
+  pen.fillStyle = look.color;
+  say(head, EDGE);
+  pen.globalAlpha = 0.75;
+  say(foot, above + tall + 12);
+  pen.globalAlpha = 1;
+  pictures.forEach(({ element }, i) => {
+    const band = bands.findIndex((b) => boxes[i].top < b.bottom);
+    const down = above + bands.slice(0, band).reduce((sum, b) => sum + b.bottom - b.top + GAP, 0) - bands[band].top;
+    pen.save();
+    pen.setTransform(fits, 0, 0, fits, (EDGE - left) * fits, down * fits);
+    paint(pen, element, images);
+    pen.restore();
+  });
+  return canvas;
 }

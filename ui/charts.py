@@ -139,12 +139,12 @@ def _axis(alt: Any, axis: Axis) -> Any:
 
 
 def _dressed(chart: Any, height: int) -> Any:
-    """The same sizes and colours for every chart, in this session's theme."""
+    """The same sizes and colours for every chart, in this session's theme; larger while it presents."""
     ink, muted = colours.surface("ink"), colours.surface("muted")
     grown, strong = (1.5, 1.6) if presenter.presenting() else (1.0, 1.0)  # as ui/shared.js has it on a projector
     font = "system-ui, -apple-system, 'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR', sans-serif"
-    return (
-        chart.properties(height=height, background="transparent")
+    dressed = (
+        chart.properties(height=round(height * 1.15) if presenter.presenting() else height, background="transparent")
         .configure(font=font, padding={"left": 4, "right": 12, "top": 4, "bottom": 4})
         .configure_view(stroke=None, fill=colours.surface("canvas"))
         .configure_axis(
@@ -154,3 +154,9 @@ def _dressed(chart: Any, height: int) -> Any:
         )
         .configure_legend(labelColor=ink, labelFontSize=13 * grown, labelLimit=0, symbolSize=120 * grown)
     )  # fmt: skip
+    if not presenter.presenting():
+        return dressed
+    # upright letters of this size would be longer than the axis: the name stands above it, as on every plane
+    above = {"titleAngle": 0, "titleAnchor": "end", "titleAlign": "left", "titleBaseline": "bottom"}
+    dressed.config.legend.offset = 36
+    return dressed.configure_axisY(**above, titleX=-30, titleY=-8)

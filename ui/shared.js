@@ -73,8 +73,18 @@ const isPresented = () => document.documentElement.classList.contains("presentin
 const typeScale = () => (parseFloat(getComputedStyle(document.documentElement).fontSize) / 16) * (isPresented() ? 1.2 : 1);
 const markScale = () => (isPresented() ? 1.25 : 1);
 const thick = (width) => (isPresented() ? 1.5 * width : width);
-const tall = (height) => (isPresented() ? Math.round((height * typeScale()) / 1.5) : height);     // 1.5 at 1366 × 768
 const strong = (alpha) => (isPresented() ? Math.min(1, 1.6 * alpha) : alpha);
+
+// The height of a picture for which so much was asked: on a projector as much as is left of the screen under its title and
+// controls, within limits; `other` pixels of the component are no picture.
+function tall(height, root, other) {
+  const host = root.getRootNode().host, experiment = host?.closest('[class*="st-key-experiment-"]');
+  if (!isPresented() || !experiment) return height;
+  const wish = (height * typeScale()) / 1.5;                                                     // 1.5 at 1366 × 768
+  const above = host.getBoundingClientRect().top - experiment.getBoundingClientRect().top + 24;
+  if (above > innerHeight / 2) return Math.round(wish);
+  return Math.round(Math.max(0.66 * wish, Math.min(1.35 * wish, innerHeight - above - other)));
+}
 
 // Streamlit's theme decides light or dark; the colours themselves are the project's one table.
 function readTheme(root) {

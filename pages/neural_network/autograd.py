@@ -10,7 +10,7 @@ import streamlit as st
 from core import scene
 from core.scenes.neural_network import USED, VARIABLES, AutogradScene
 from pages.neural_network.common import ROUNDING, size
-from ui import chapter, controls, links, text
+from ui import chapter, controls, links, presenter, text
 from ui.plane import Arrows, Axis, Curve, Layer, Panel, Words, plane
 
 ID = "neural_network.autograd"
@@ -21,7 +21,7 @@ INPUTS = {
 }
 HALF, HIGH = 0.43, 0.41  # of a box, in columns and rows
 WIDE = 5  # columns, from which on boxes are narrow
-SAID = 52, 78  # pixels of the two lines in the picture's corner, and with the presenter's larger type
+SAID = 52, 94  # pixels of the two lines in the picture's corner, and with the presenter's larger type
 ROW, LOWEST, HIGHEST = 64, 312, (372, 424)  # pixels of a row, and of the whole picture
 TINY = 1e-4  # gradients below it would be zeros in six decimals
 SHOWN = 2  # decimals of an input, in its field and in the graph
@@ -127,7 +127,7 @@ def _picture(settings: AutogradScene, arrays: Mapping[str, np.ndarray]) -> None:
                 y=_room(float(rows)),
                 layers=_layers(graph),
                 note=[_note(graph, f) for f in range(len(frames))],
-                weight=2.5,
+                weight=1.8 if _larger() else 2.5,
             ),
             Panel(
                 name="check",
@@ -230,7 +230,7 @@ def _height(rows: float) -> int:
 
 def _larger() -> bool:
     """Whether the page is presented, with larger type."""
-    return bool(st.session_state.get("presenting", False))
+    return presenter.presenting()
 
 
 def _checked(graph: _Graph) -> list[int]:

@@ -49,7 +49,7 @@ class Derivation {
     if (!before || JSON.stringify(before.lines) !== JSON.stringify(header.lines)) this.lines.build(header.lines, labels.lines);
     this.digits.read(header, part);
     this.picture.turn = this.picture.turn || Number(this.line().turned);
-    this.root.style.setProperty("--height", `${tall(header.height)}px`);
+    this.root.style.setProperty("--height", `${this.tall()}px`);
   }
 
   line(name = this.preview ?? this.values.line) {
@@ -86,13 +86,15 @@ class Derivation {
 
   // ---- where things are ----
 
+  tall() { return tall(this.header.height, this.root, 140 * typeScale()); }
+
   arrange(anew = false) {
     if (!this.header || !this.theme || !this.root.clientWidth) return;
     const { scale } = this.theme, now = typeScale();
     if (now !== scale) this.theme = readTheme(this.root);
     const width = this.root.clientWidth - 26, narrow = width < 980 * Math.max(1, now * 0.97), phone = width < 790 * Math.max(1, now * 0.97);
     Object.assign(this.root.dataset, { narrow, phone });
-    const height = tall(this.header.height);
+    const height = this.tall();
     const size = phone ? width : narrow ? Math.min(height, Math.floor(width - 470 * now)) : Math.min(height, Math.floor(width * 0.338));
     if (!anew && size === this.size && now === this.scale) return;
     const side = narrow ? Math.max(48, Math.min(56 * now, Math.floor((width - 48) / 10) - 2)) : 56;

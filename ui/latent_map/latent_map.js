@@ -104,7 +104,8 @@ class LatentMap {
   arrange() {
     if (!this.header || !this.theme || !this.root.clientWidth) return;
     if (typeScale() !== this.theme.scale) this.theme = readTheme(this.root);
-    const { scale } = this.theme, height = tall(this.header.height);
+    const { scale } = this.theme, fits = isPresented() ? Math.floor((this.root.clientWidth - 22) / 2) : Infinity;
+    const height = Math.min(tall(this.header.height, this.root, 20), fits);                      // the pictures stay beside the map
     this.margin = { ...EDGES, left: EDGES.left * scale, bottom: EDGES.bottom * scale };
     this.size = Math.min(this.root.clientWidth - 2, height);
     this.picture = Math.min(Math.round(height / 2) - 12, Math.floor((this.root.clientWidth - 24) / 2));
@@ -348,7 +349,7 @@ class LatentMap {
 
   drawWalk() {
     const { header, at, images } = this, n = header.side, size = n * n;
-    const side = Math.floor((2 * this.picture - 50) / WALK);
+    const side = Math.floor((2 * this.picture - 50 * this.theme.scale) / WALK);
     const [a, b] = this.ends, blend = new Float32Array(size);
     this.strips.forEach(({ name, canvas, title }) => {
       const pen = sharpen(canvas, WALK * side, side);

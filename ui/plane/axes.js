@@ -132,7 +132,8 @@ class Chart {
     if (panel.y.shown && panel.y.name) {
       pen.textAlign = "left";
       pen.textBaseline = "top";
-      pen.fillText(panel.y.name, Math.max(2, box.x - 6), 3);
+      const at = Math.max(2, box.x - 6), fits = pen.measureText(panel.y.name).width <= this.width - at;
+      pen.fillText(fits ? panel.y.name : panel.y.name.replace(/, [^,]*$/, ""), at, 3);           // the unit gives way first
     }
     pen.fillStyle = theme.muted;
     pen.font = theme.type(12);

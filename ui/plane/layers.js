@@ -188,9 +188,12 @@ const LAYERS = {
   },
 
   words(sheet) {
-    const { chart, layer, env, numbers } = sheet;
+    const { pen, chart, theme, layer, env, numbers } = sheet;
     const text = Array.isArray(layer.text) ? layer.text[Math.floor(env.frame)] : layer.text;
-    putWords(sheet, say(text ?? "", env, numbers), chart.x(resolve(layer.x, env)), chart.y(resolve(layer.y, env)), layer.align);
+    const said = say(text ?? "", env, numbers), x = chart.x(resolve(layer.x, env));
+    pen.font = theme.type(13);
+    const beyond = layer.align === "left" ? x + Math.max(...said.split("\n").map((line) => pen.measureText(line).width)) - chart.box.x - chart.box.w : 0;
+    putWords(sheet, said, x - Math.max(0, beyond), chart.y(resolve(layer.y, env)), layer.align);
   },
 
   density: (sheet) => DENSITIES[sheet.layer.show]?.(sheet),

@@ -140,11 +140,21 @@ class Plane {
     const headed = this.views.some((view) => view.headed());
     const widths = inRow.map((own) => Math.floor(narrow ? inner : folded ? (inner - gap) / 2 : own));
     const below = this.views.some((view, i) => view.namedLong(widths[i], this.theme));       // axes in a row stay level
-    this.views.forEach((view, i) => {
-      const own = widths[i];
-      const asked = tall(this.header.height), height = narrow ? Math.min(asked, Math.max(260, own * 1.1)) : asked;
+    const lay = (asked) => this.views.forEach((view, i) => {
+      const own = widths[i], height = narrow ? Math.min(asked, Math.max(260, own * 1.1)) : asked;
       view.arrange(own, height, this.theme, headed && !narrow, below);
     });
+    lay((this.height = this.header.height));
+    if (isPresented()) requestAnimationFrame(() => this.fill(lay));
+    this.paint();
+  }
+
+  // On a projector a picture takes what the screen has left, once it is known how much the words around it take.
+  fill(lay) {
+    if (!this.root.isConnected) return;
+    const fits = tall(this.header.height, this.root, this.root.offsetHeight - this.height);
+    if (Math.abs(fits - this.height) < 4) return;
+    lay((this.height = fits));
     this.paint();
   }
 

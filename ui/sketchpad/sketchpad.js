@@ -83,7 +83,7 @@ class Sketchpad {
 
   arrange() {
     if (!this.header || !this.theme || !this.root.clientWidth) return;
-    this.side = Math.min(this.root.clientWidth, tall(this.header.height)) - 2;
+    this.side = Math.min(this.root.clientWidth, tall(this.header.height, this.root, 90)) - 2;
     this.root.firstChild.style.width = `${this.side + 2}px`;
     this.draw();
   }

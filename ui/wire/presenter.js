@@ -51,7 +51,7 @@ class Presenter {
     this.notes.load(data);
     this.draw();
     if (this.landing?.page === data.page) this.arrive();
-    if (began) this.say(`? · ${data.words.keys}`, HINT);
+    if (began) this.say(data.words.keys, HINT);
     this.look();
   }
 
@@ -215,6 +215,7 @@ class Presenter {
     clearTimeout(this.forgetting);
     this.chip ??= document.body.appendChild(element(document, "div", { class: "presenter-chip", role: "status" }));
     this.chip.textContent = words;
+    this.chip.classList.toggle("low", forget > 0);
     if (forget) this.forgetting = setTimeout(() => this.say(globalThis.tenStepsFrozen ? this.data.words.frozen : ""), forget);
   }
 

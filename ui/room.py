@@ -139,11 +139,12 @@ def arrive() -> None:
 def bar() -> None:
     """The button of the line above every page: start, join, see and leave a room. In one, it shows the code."""
     t, joined = text.current(), here()
-    if joined is None:
-        with st.popover(t.label("room.open"), key="shell.room", type="tertiary", icon=":material/groups:"):
+    label = t.label("room.open") if joined is None else f"**{joined.code}**"
+    # one key for both, so that it stays open when the room begins and shows the way in
+    with st.popover(label, key="shell.room", type="tertiary", icon=":material/groups:"):
+        if joined is None:
             _alone(t)
-        return
-    with st.popover(f"**{joined.code}**", key="shell.room.in", type="tertiary", icon=":material/groups:"):
+            return
         st.html(f'<div class="room-code">{joined.code}</div>')
         ear("", joined, "room.people")
         if joined.owner:

@@ -1,0 +1,103 @@
+"""The shell's part of a room: in by a link, out again, and what is said where there is no way."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import rooms
+from ui import room, text
+
+SHELL = "ui/shell.py"
+
+
+@pytest.fixture
+def house(monkeypatch):
+    made = rooms.Rooms()
+    monkeypatch.setattr(rooms, "_process_rooms", made)
+    return made
+
+
+def visit(**query: str) -> AppTest:
+    at = AppTest.from_file(str(text.CONTENT.parent / SHELL), default_timeout=60)
+    for key, value in {"lang": "en", **query}.items():
+        at.query_params[key] = value
+    return sound(at.run())
+
+
+def sound(at: AppTest) -> AppTest:
+    assert not at.exception, [e.message for e in at.exception]
+    return at
+
+
+def press(at: AppTest, key: str) -> AppTest:
+    return sound(at.button(key=key).click().run())
+
+
+def said(at: AppTest) -> str:
+    return "\n".join(c.value for c in at.caption)
+
+
+def polls(at: AppTest) -> int:
+    return sum(c.proto.id.endswith("-shell.pulse") for c in at.get("bidi_component"))
+
+
+def test_a_room_begins_is_joined_left_and_ends(house):
+    teacher = visit()
+    assert polls(teacher) == 0, "outside a room nothing polls"
+    press(teacher, "shell.room.start")
+    code = teacher.session_state["room.code"]
+    assert polls(teacher) == 1
+    student = visit()
+    student.text_input(key="shell.room.code").set_value("?????")
+    press(student, "shell.room.join")
+    assert text.Words("en").label("room.unknown") in said(student)
+    student.text_input(key="shell.room.code").set_value(f" {code.lower()} ")
+    press(student, "shell.room.join")
+    assert text.Words("en").label("room.member") in said(student) and polls(student) == 1
+    assert house.of(teacher.session_state["live.watcher"]).people == 1
+    press(student, "shell.room.leave")
+    assert polls(student) == 0 and text.Words("en").label("room.ended", code=code) not in said(student)
+    again = visit(room=code)
+    assert polls(again) == 1
+    press(teacher, "shell.room.leave")
+    assert text.Words("en").label("room.ended", code=code) in said(sound(again.run()))
+    assert polls(again) == 0
+    press(again, "shell.room.ok")
+    assert text.Words("en").label("room.ended", code=code) not in said(again)
+
+
+@pytest.mark.parametrize("asked", ["ZZZZZ", "<script>alert(1)</script>", "", "%00", "9" * 5000])
+def test_a_link_into_no_room_says_so_and_repeats_nothing(house, asked):
+    at = visit(room=asked)
+    assert (text.Words("en").label("room.unknown") in said(at)) == bool(asked)
+    assert "<script>" not in said(at)
+    assert at.title[0].value == text.Words("en").words("overview.page.title")
+
+
+def test_whoever_owns_a_room_is_told_to_end_it_first(house):
+    teacher = press(visit(), "shell.room.start")
+    other = house.begin("another")
+    teacher.query_params["room"] = other
+    assert text.Words("en").label("room.owner") in said(sound(teacher.run()))
+    assert house.of(teacher.session_state["live.watcher"]).owner
+
+
+def test_a_full_house_says_so(house, monkeypatch):
+    monkeypatch.setattr(rooms, "MOST_ROOMS", 0)
+    assert text.Words("en").label("room.full") in said(press(visit(), "shell.room.start"))
+
+
+@pytest.mark.parametrize(
+    ("url", "link", "local"),
+    [
+        ("http://192.168.0.5:8501/em", "http://192.168.0.5:8501/em?room=K7M3P", False),
+        ("https://school.example", "https://school.example/?room=K7M3P", False),
+        ("http://[fd00::2]:8501/", "http://[fd00::2]:8501/?room=K7M3P", False),
+        ("http://localhost:8501/em", "http://localhost:8501/em?room=K7M3P", True),
+        ("http://127.0.0.1:8501/?x=1#y", "http://127.0.0.1:8501/?room=K7M3P", True),
+        *((url, None, False) for url in (None, "", "javascript:alert(1)", "http://a<b>/", "http://a b/", "http://[x/")),
+    ],
+)
+def test_the_link_is_made_of_the_browser_s_own_address(url, link, local):
+    assert room.address(url, "K7M3P") == (link, local)

@@ -1,6 +1,7 @@
 // The frames of a picture as a GIF: states of the algorithm as they are, at the pace of the transport, the last one held.
 
-import { GIFEncoder, applyPalette, quantize } from "../vendor/gifenc/gifenc.esm.js";
+import { GIFEncoder } from "../vendor/gifenc/gifenc.esm.js";
+import { paletteOf } from "./palette.js";
 import { sharply, sheetOf } from "./sheet.js";
 
 const MOST_FRAMES = 120;
@@ -35,26 +36,19 @@ export async function movementOf(pictures, images, { title, link, signal, tell }
 }
 
 async function encoded(frames, delay, shown, size, tell) {
-  const palette = await commonPalette(frames.length, shown), clear = palette.length, encoder = GIFEncoder();
+  const few = [];                                                            // one palette for all: what stands still stays the same
+  for (const k of chosenFrames(frames.length, 4)) few.push(new Uint8ClampedArray(await shown(k)));
+  const { colours, indexOf } = paletteOf(few), clear = colours.length, encoder = GIFEncoder();
   let before = null;
   for (let k = 0; k < frames.length; k++) {
-    const index = applyPalette(await shown(k), palette, "rgb565"), { width, height } = size(), drawn = before ? index.map((v, i) => (v === before[i] ? clear : v)) : index;
+    const index = indexOf(await shown(k)), { width, height } = size(), drawn = before ? index.map((v, i) => (v === before[i] ? clear : v)) : index;
     before = index;
-    const first = k ? { transparent: true, transparentIndex: clear } : { palette: [...palette, [0, 0, 0]], repeat: 0 };
+    const first = k ? { transparent: true, transparentIndex: clear } : { palette: [...colours, [0, 0, 0]], repeat: 0 };
     encoder.writeFrame(drawn, width, height, { delay: k === frames.length - 1 ? HELD : delay, dispose: 1, ...first });
     tell((k + 1) / frames.length);
   }
   encoder.finish();
   return encoder.bytes();
-}
-
-// 255 colours for all frames, taken from a few of them: what stands still then stays exactly as it is.
-async function commonPalette(count, shown) {
-  const pieces = [];
-  for (const k of chosenFrames(count, 4)) pieces.push(await shown(k));
-  const all = new Uint8ClampedArray(pieces.reduce((sum, p) => sum + p.length, 0));
-  pieces.reduce((at, piece) => { all.set(piece, at); return at + piece.length; }, 0);
-  return quantize(all, 255, { format: "rgb565" });
 }
 
 // Lets the page answer; throws once it was cancelled or the page was left.

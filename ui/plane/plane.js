@@ -144,6 +144,7 @@ class Plane {
       const own = widths[i], height = narrow ? Math.min(asked, Math.max(260, own * 1.1)) : asked;
       view.arrange(own, height, this.theme, headed && !narrow, below);
     });
+    this.lay = lay;
     lay((this.height = this.header.height));
     if (isPresented()) requestAnimationFrame(() => this.fill(lay));
     this.paint();
@@ -192,8 +193,11 @@ class Plane {
   paintFrame(frame = this.frame) {
     const { frame: shown, fraction } = this;
     Object.assign(this, { frame, fraction: frame === shown ? fraction : 0 });
-    if (this.sharp === sharpness()) this.paint();
-    else this.arrange();
+    if (this.sharp !== sharpness()) {
+      this.sharp = sharpness();
+      this.lay(this.height);
+    }
+    this.paint();
     Object.assign(this, { frame: shown, fraction });
   }
 

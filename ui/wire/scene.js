@@ -3,6 +3,7 @@
 
 const MARK = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M10 14a4 4 0 0 0 6 .5l3-3a4.2 4.2 0 0 0-6-6l-1.5 1.5M14 10a4 4 0 0 0-6-.5l-3 3a4.2 4.2 0 0 0 6 6l1.5-1.5"/></svg>';
 const DOWN = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 4v11M7.5 11 12 15.5 16.5 11M5 19.5h14"/></svg>';
+const POPS = "showPopover" in HTMLElement.prototype;      // else the menu is a plain box, which older tablets need
 const SAID = 2500;              // ms that a word stays
 const ENDING = { picture: "png", movement: "gif", data: "csv" };
 
@@ -60,11 +61,8 @@ class Scene {
     this.saving.addEventListener("click", () => this.open());
     this.cancel.addEventListener("click", () => this.stop?.abort());
     this.menu.addEventListener("keydown", (event) => this.key(event));
-    this.menu.addEventListener("beforetoggle", () => { this.inMenu = this.menu.contains(this.root.getRootNode().activeElement); });
-    this.menu.addEventListener("toggle", ({ newState }) => {
-      this.saving.setAttribute("aria-expanded", String(newState === "open"));
-      if (newState === "closed" && this.inMenu) this.saving.focus({ preventScroll: true });
-    });
+    this.menu.addEventListener("beforetoggle", ({ newState }) => newState === "closed" && this.closed());
+    if (!POPS) addEventListener("pointerdown", (event) => event.composedPath().includes(root) || this.close());
     addEventListener("scroll", () => this.close(), { capture: true, passive: true });
     addEventListener("resize", () => this.close(), { passive: true });
   }
@@ -103,7 +101,7 @@ class Scene {
   // ---- the menu ----
 
   async open() {
-    if (this.menu.matches(":popover-open")) return this.close();
+    if (this.isOpen) return this.close();
     let kinds = [];
     try {
       this.saver ??= await import(`${rootOf(this.data)}/${this.data.script}`);
@@ -120,22 +118,35 @@ class Scene {
       return item;
     }));
     if (!kinds.length) return this.say(this.data.words.save_failed);
-    this.menu.showPopover();
+    this.menu.classList.add("open");
+    if (POPS) this.menu.showPopover();
+    this.saving.setAttribute("aria-expanded", "true");
     const box = this.saving.getBoundingClientRect(), { width, height } = this.menu.getBoundingClientRect();
     const top = box.bottom + 4 + height > innerHeight ? box.top - 4 - height : box.bottom + 4;
     Object.assign(this.menu.style, { left: `${Math.max(4, box.right - width)}px`, top: `${Math.max(4, top)}px` });
     this.menu.firstChild.focus({ preventScroll: true });
   }
 
+  get isOpen() { return this.menu.classList.contains("open"); }
+
+  // Escape and a click elsewhere come here too.
   close() {
-    if (this.menu.matches(":popover-open")) this.menu.hidePopover();
+    if (!this.isOpen) return;
+    if (POPS) this.menu.hidePopover();
+    else this.closed();
   }
 
-  // Escape and a click elsewhere close it by themselves.
+  closed() {
+    const held = this.menu.contains(this.root.getRootNode().activeElement);
+    this.menu.classList.remove("open");
+    this.saving.setAttribute("aria-expanded", "false");
+    if (held) setTimeout(() => this.saving.focus({ preventScroll: true }), 0);
+  }
+
   key(event) {
     const items = [...this.menu.children], now = items.indexOf(this.root.getRootNode().activeElement);
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: items.length - 1 }[event.key];
-    if (event.key === "Tab") this.close();
+    if (event.key === "Tab" || (event.key === "Escape" && !POPS)) this.close();
     if (next === undefined) return;
     event.preventDefault();
     event.stopPropagation();

@@ -170,7 +170,7 @@ def test_the_menu_by_keys_and_a_movement_that_is_cancelled(base, visit):
     assert len(frames) == int(root.get_attribute("data-frames")) and frames[0]["t"] == "1000" and frames[-1]["t"] == "0"
     last = numbers(rows, "images", *(f"pixel_{c}" for c in range(28)), panel="x", frame=len(frames) - 1)
     assert last.shape == (16 * 28, 28) and -3 <= last.min() < -0.9 and 0.9 < last.max() <= 3
-    assert any(r["picture"] == "table" for r in rows), "the arithmetic of the step"
+    assert any(r["picture"] == "table_1" for r in rows), "the arithmetic of the step"
 
 
 @pytest.mark.parametrize("kind", ["points", "images"])

@@ -38,7 +38,7 @@ function* rowsOf(plane, layer, names, count, row) {
   }
 }
 
-const pixels = (wide) => Array.from({ length: wide }, (_, c) => `pixel_${c}`);
+const bytes = (wide) => Array.from({ length: wide }, (_, c) => `byte_${c}`);       // of an image, 0 to 255
 
 const SECTIONS = {
   curve: (plane, layer) => [{
@@ -94,7 +94,7 @@ const SECTIONS = {
     const row = ({ images: { values } }, k) => [k % high, ...values.subarray(k * wide, (k + 1) * wide)];
     const rows = rowsOf(plane, layer, ["images"], (a) => a.images.shape[0] * high, row);
     const named = (function* () { for (const [f, k, r, ...all] of rows) yield [f, Math.floor(k / high), r, ...all]; })();
-    return [{ columns: ["frame", "item", "row", ...pixels(wide)], rows: named }, boxSection(plane, layer)];
+    return [{ columns: ["frame", "item", "row", ...bytes(wide)], rows: named }, boxSection(plane, layer)];
   },
 
   photographs(plane, layer) {
@@ -105,7 +105,7 @@ const SECTIONS = {
     };
     const rows = rowsOf(plane, layer, ["images"], (a) => 3 * a.images.shape[0] * high, row);
     const named = (function* () { for (const [f, k, ...all] of rows) yield [f, Math.floor(k / (3 * high)), ...all]; })();
-    return [{ columns: ["frame", "item", "row", "colour", ...pixels(wide)], rows: named }, boxSection(plane, layer)];
+    return [{ columns: ["frame", "item", "row", "colour", ...bytes(wide)], rows: named }, boxSection(plane, layer)];
   },
 
   rule: (plane, layer) => [numbersSection(plane, layer.x != null ? { x: layer.x } : { y: layer.y })],

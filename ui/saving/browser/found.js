@@ -17,25 +17,20 @@ function* under(element) {
 // frames only where there are some.
 export function picturesOf(experiment) {
   const offered = globalThis.tenStepsPictures ?? new WeakMap(), found = [];
+  const numbered = (kind) => `${kind}_${1 + found.filter(({ name }) => name.startsWith(kind)).length}`;
   for (const element of under(experiment)) {
     const own = offered.get(element);
     if (!own && !element.matches(`${OURS}, ${CHART}`)) continue;
     if (!isShown(element) || element.getBoundingClientRect().width < 8) continue;
     if (own) found.push({ ...own, element, name: own.name().split(".").at(-1) });
-    else if (element.matches(CHART)) found.push({ element, name: keyOf(element), paint() {}, table: () => chartTable(element) });
-    else if (element.localName === "table") found.push({ element, name: "table", paint() {}, table: () => textTable(element) });
+    else if (element.matches(CHART)) found.push({ element, name: numbered("chart"), paint() {}, table: () => chartTable(element) });
+    else if (element.localName === "table") found.push({ element, name: numbered("table"), paint() {}, table: () => textTable(element) });
     else found.push({ element, name: "ladder", paint() {}, table: () => ladderTable(element) });
   }
   return found;
 }
 
 export const isMoving = (picture) => (picture.frames?.().length ?? 0) > 1;
-
-// The last part of the key of what Streamlit drew: "quality_chart".
-function keyOf(element) {
-  const named = [...(element.closest('[class*="st-key-"]')?.classList ?? [])].find((c) => c.startsWith("st-key-"));
-  return named?.split("-").at(-1) ?? "chart";
-}
 
 // The marks of a chart, as Vega ties its data to what it draws.
 function chartTable(element) {

@@ -223,7 +223,7 @@ def keep_sketch(step: str) -> Path:
 def _write(key: str, **arrays: np.ndarray) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{key}.npz"
-    np.savez_compressed(file, **arrays)
+    scene.save(file, **arrays)
     return file
 
 

@@ -56,7 +56,11 @@ class Run:
     iterator: Iterator[Any] | None = None
     resumed: bool = False  # from a checkpoint, and no state since
     ignores_kept: bool = False  # what is in the store could not be used: overwrite it
+    note: dict[str, Any] = field(default_factory=dict)  # of whoever asked, kept with each checkpoint
+    by_hand: bool = False  # somebody stopped it, and did not just leave
     kept_at: float = 0.0
+    keep_after: float = 0.0  # seconds from one checkpoint to the next
+    unsaved: bool = False  # it is done, and the store did not take its result
     unkept: bool = False  # the state is newer than what was kept
     snapshot: Snapshot = field(init=False)
     version: int = 0

@@ -4,10 +4,13 @@ A run is an iterator of states that a frozen config starts; it has one job, whoe
 `next` on one run for about 0.2 s, then on another; core/turns.py says on which. Nobody holds the lock while a run
 works, and a snapshot is an immutable object that is read without any lock.
 
-What a run had learnt is kept in the store under `<key>.kept`: every `checkpoint_seconds`, when it is stopped, when its
-last watcher leaves, and when the runner closes. Whoever asks again goes on from there. A run that fails leaves its last
+What a run had learnt is kept in the store under `<key>.kept`: after `FIRST_SECONDS`, then twice as long after each time
+until it is every `checkpoint_seconds`; when it is stopped, when its last watcher leaves, and when the runner closes. So
+a process that is killed loses half of a short run at most, and of a long one `checkpoint_seconds`. Whoever asks again
+goes on from there. A run that fails leaves its last
 checkpoint and the last state that it yielded; the other runs do not notice. If the store takes nothing, the checkpoint
-stays in memory and the job says so in its message.
+stays in memory and the job says so in its message; the result of a run that is done is tried again every
+`checkpoint_seconds`.
 """
 
 import atexit
@@ -15,7 +18,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from core.job import Job, Run, RunConfig, Snapshot
@@ -26,6 +29,7 @@ from core.turns import Turns
 __all__ = ["KEPT", "Checkpoint", "Job", "RunConfig", "Runner", "RunnerClosed", "Snapshot", "runner"]
 
 WATCHER_SECONDS = 180.0
+FIRST_SECONDS = 5.0  # until the first checkpoint
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +40,7 @@ class RunnerClosed(RuntimeError):
 class Runner:
     """One daemon thread that owns all heavy work, and the jobs that people asked of it.
 
-    slice_seconds: length of a turn; checkpoint_seconds: between two checkpoints of a run that goes on;
+    slice_seconds: length of a turn; checkpoint_seconds: between two checkpoints, at most;
     watcher_seconds: without a sign of life for so long, a watcher counts as having left;
     remembered: so many runs that have ended stay in memory, the oldest are forgotten; clock: seconds, for tests.
     """
@@ -67,11 +71,14 @@ class Runner:
     def closed(self) -> bool:
         return self._closed
 
-    def ask(self, config: RunConfig, watcher: str, owner: str | None = None) -> Job:
+    def ask(
+        self, config: RunConfig, watcher: str, owner: str | None = None, *, note: Mapping[str, Any] | None = None
+    ) -> Job:
         """Start a run, join it, go on with one that was stopped or failed, or get a finished one as it is.
 
-        Who starts a run or goes on with it owns it: `owner`, or the watcher if none is named. A model that the store
-        has already is a job that is done, with no state. Raises RunnerClosed after close.
+        note: plain data that is kept with the run's checkpoints and comes back in `interrupted`. Who starts a run or
+        goes on with it owns it: `owner`, or the watcher if none is named. A model that the store has already is a job
+        that is done, with no state. Raises RunnerClosed after close.
         """
         key = config.key
         stored = self._store is not None and key in self._store
@@ -92,6 +99,9 @@ class Runner:
             if begins:
                 run.status, run.message, run.detail = "done" if stored else "waiting", None, ""
                 run.owner, run.state = owner or watcher, None if stored else run.state
+            run.by_hand = False
+            if note is not None and (begins or not run.note):
+                run.note = dict(note)
             run.watchers.add(watcher)
             if not run.active:
                 self._turns.to_the_end(run)
@@ -131,6 +141,16 @@ class Runner:
         """The record of the checkpoint that a run would go on from, with "kept_progress" (0 to 1) if known; or None."""
         return self._kept.record(key)
 
+    def interrupted(self) -> list[dict[str, Any]]:
+        """The records of the checkpoints of runs that are neither done nor going on here, nor stopped by somebody.
+
+        So of those whose process has ended, and of those whose watchers had all gone.
+        """
+        found = [r for r in self._kept.records() if not r.get("kept_ended") and r["key"] not in self._store]
+        with self._changed:
+            here = {run.key for run in self._turns if run.status != "stopped" or run.by_hand}
+        return [record for record in found if record["key"] not in here]
+
     def leave(self, key: str, watcher: str) -> None:
         """Watch a run no longer. The last one to leave ends it; what it had learnt is kept."""
         with self._changed:
@@ -148,7 +168,7 @@ class Runner:
             if run is None or watcher != run.owner:
                 return False
             if run.active:
-                run.wish = "stop"
+                run.wish, run.by_hand = "stop", True
                 self._changed.notify_all()
             return True
 
@@ -190,6 +210,9 @@ class Runner:
 
     def _choose(self) -> Run | None:
         self._forget_absent()
+        for run in self._turns:
+            if run.unsaved and not run.wish and self._clock() - run.kept_at >= self._checkpoint_seconds:
+                run.wish = "save"
         return self._turns.choose()
 
     # In the runner's thread, without the lock.
@@ -202,7 +225,7 @@ class Runner:
             with self._changed:
                 run = None
                 while not self._closed and (run := self._choose()) is None:
-                    self._changed.wait()
+                    self._changed.wait(1.0 if any(run.unsaved for run in self._turns) else None)
                 if self._closed:
                     break
                 self._turns.to_the_end(run)
@@ -216,7 +239,7 @@ class Runner:
             if run.active:
                 run.wish = "stop"
                 self._stop(run)
-            elif run.wish == "save":
+            elif run.wish == "save" or run.unsaved:
                 self._save_result(run)
 
     def _turn(self, run: Run) -> None:
@@ -249,8 +272,9 @@ class Runner:
                 self._keep(run, state)
                 self._end(run, "failed", problem, str(getattr(state, "detail", "")))
                 return
-            if self._clock() - run.kept_at >= self._checkpoint_seconds:
+            if self._clock() - run.kept_at >= run.keep_after:
                 self._keep(run, run.state)
+                run.keep_after = min(2 * run.keep_after, self._checkpoint_seconds)
             if now >= until or run.wish or self._closed:
                 return
 
@@ -258,6 +282,7 @@ class Runner:
         """Begin, or go on from the kept checkpoint; one that cannot be read is told and the run begins anew."""
         checkpoint, message, detail = None, None, ""
         run.kept_at, run.unkept, run.resumed, run.ignores_kept = self._clock(), False, False, False
+        run.keep_after = min(FIRST_SECONDS, self._checkpoint_seconds)
         try:
             checkpoint = self._kept.load(run.key)
         except StoreError as problem:
@@ -297,10 +322,12 @@ class Runner:
         message, detail = None, ""
         try:
             tensors, record = checkpoint()
-            record = {**record, "kept_seconds": run.seconds}
-            if getattr(state, "problem", None) is None:  # else the checkpoint is older than the state
+            failed = getattr(state, "problem", None) is not None
+            ended = run.by_hand or failed  # and so is no interruption
+            record = {**record, "kept_seconds": run.seconds, "kept_ended": ended, "kept_note": run.note}
+            if not failed:  # else the checkpoint is older than the state
                 record["kept_progress"] = float(state.progress)
-            self._kept.save(run.key, (tensors, record), replace=run.ignores_kept)
+            self._kept.save(run.key, (tensors, record), replace=run.ignores_kept or failed)
             run.ignores_kept = False
         except Exception as error:
             message, detail = _told(error, "The checkpoint of %s could not be kept", run.key)
@@ -317,12 +344,14 @@ class Runner:
         """Put the result of a finished run into the store; if that fails the run is done and its state still has it."""
         result = getattr(run.state, "result", None)
         message, detail = None, ""
+        run.kept_at, run.unsaved = self._clock(), False
         try:
             if result is not None and self._store is not None:
                 self._store.save(run.key, *result())
             self._kept.remove(run.key)
         except Exception as error:
             message, detail = _told(error, "The result of %s could not be kept", run.key)
+            run.unsaved = True
         self._kept.forget(run.key)
         self._end(run, "done", message, detail)
 

@@ -52,6 +52,11 @@ class KeptCheckpoints:
                 return self._store.record(key + KEPT)
         return None
 
+    def records(self) -> list[dict[str, Any]]:
+        """The records of all checkpoints in the store, each with the "key" of its run."""
+        found = self._store.records(KEPT) if self._store is not None else []
+        return [{**record, "key": record["key"].removesuffix(KEPT)} for record in found]
+
     def remove(self, key: str) -> None:
         """Forget the checkpoint of a run that has ended; if the store cannot, it is evicted one day."""
         self._memory.pop(key, None)

@@ -109,8 +109,18 @@ def keep(scene: Scene) -> Path:
     """Works a scene out and keeps it with the project. Returns the file."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{scene.key}.npz"
-    np.savez_compressed(file, **scene.compute())
+    save(file, **scene.compute())
     return file
+
+
+def save(file: Path, **arrays: np.ndarray) -> None:
+    """Writes an npz, whole or not at all: what was there before stays where the disk takes no more (OSError)."""
+    temporary = file.with_suffix(".tmp.npz")
+    try:
+        np.savez_compressed(temporary, **arrays)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def first() -> Iterator[Scene]:

@@ -169,13 +169,14 @@ class ModelStore:
         except OSError as problem:
             raise self._unreadable(path, problem) from None
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self, ending: str = "") -> list[dict[str, Any]]:
         """The record of every model that can be read, each with its "key", in the order of the keys.
 
-        Only the headers are read. What cannot be read is set aside, and a sentence about it goes to the log.
+        ending: of the keys that are looked at. Only the headers are read. What cannot be read is set aside, and a
+        sentence about it goes to the log.
         """
         found = []
-        for path in sorted(self.folder.glob(f"*{_TENSORS}")):
+        for path in sorted(self.folder.glob(f"*{ending}{_TENSORS}")):
             key = path.name.removesuffix(_TENSORS)
             if not _KEY.fullmatch(key):
                 continue

@@ -54,6 +54,7 @@ VALUES = "links.values"  # what each setting of the page is now, hidden ones too
 PENDING = "links.pending"  # what the link asked for and nobody has read yet, as text
 PROBLEMS = "links.problems"  # (setting's key, code, values) to be said
 VERSIONS = "links.versions"
+KNOWN = "links.known"  # the settings of this page by their keys
 ASKED = "links.asked"  # settings that stand where the link put them
 UNREAD = "links.unread"  # what the link holds that no setting of the page is called
 SEEN = "links.seen"  # query strings of this page that need not be read again
@@ -86,7 +87,7 @@ def arrive(page_id: str) -> None:
         for key in [k for k in state if left and str(k).startswith(left + ".")]:
             del state[key]
         state[PAGE], state[SEEN], state[VALUES], state[PROBLEMS] = page_id, set(), {}, []
-        state[ADDRESS], state[UNREAD] = {}, {}
+        state[ADDRESS], state[UNREAD], state[KNOWN] = {}, {}, {}
     else:  # the address was changed in place: what it names is set, the rest goes back to where it started
         for key in list(state[VALUES]):
             state[VERSIONS][key] = state[VERSIONS].get(key, 0) + 1
@@ -101,6 +102,7 @@ def value(setting: Setting) -> object:
     """What the setting is now: what was set last, else what the link asked for, else its default."""
     values = _store(VALUES)
     if setting.key not in values:
+        _store(KNOWN)[setting.key] = setting
         asked = _store(PENDING).pop(setting.key, None)
         if asked is None:
             values[setting.key] = setting.default
@@ -194,6 +196,17 @@ def query(settings: tuple[Setting, ...], *, only_changed: bool) -> dict[str, str
     """Settings as a query, keys in order; `only_changed` leaves out what stands at its default."""
     pairs = ((s.key, encode(s, value(s)), encode(s, s.default)) for s in settings)
     return {key: now for key, now, default in pairs if now != default or not only_changed}
+
+
+def as_asked(experiment: str) -> dict[str, str]:
+    """All settings of an experiment as they are now, as plain texts that `open_again` understands."""
+    return query(tuple(s for s in _store(KNOWN).values() if s.experiment == experiment), only_changed=False)
+
+
+def open_again(experiment: str, asked: Mapping[str, str]) -> None:
+    """Set an experiment as `as_asked` told; a callback. What is not there any more is left at its default."""
+    known = (s for s in _store(KNOWN).values() if s.experiment == experiment)
+    put_all({s: decode(s, str(asked[s.key]))[0] if s.key in asked else s.default for s in known})
 
 
 def published(prefix: str, shown: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ the newest, or (`held`) while a presenter has frozen the screen the one that sto
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import presenter, text
+from ui import links, presenter, text
 
 EVERY = 1.5  # seconds between two looks at a run
 WATCHER = "live.watcher"
@@ -98,8 +99,11 @@ def _panel(
         _jobs().runner().seen(watcher())
     if running != was_running:  # begin or end polling: the fragment has to be made anew
         st.rerun()
+    left = _interrupted(name) if shot is None else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{name}.live"):
         _buttons(name, shot, make_config, config_key, kind)
+        if left is not None:
+            _offer(name, left, make_config, config_key, kind)
         if shot is not None:
             _status(shot, kind)
     draw(shot)
@@ -111,15 +115,15 @@ def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None
     running = shot is not None and shot.status in ACTIVE
     other = shot is not None and config_key is not None and config_key != shot.key
     if shot is None or other or shot.status in ("stopped", "failed"):
-        ended = shot is not None and not other
+        ended = shot is not None and not other or shot is None and _is_kept(config_key)
         st.button(
             t.label(f"live.{kind}.continue" if ended else f"live.{kind}.start"), key=f"{name}.start", type="primary",
-            icon=":material/play_arrow:", on_click=_start, args=(name, make_config),
+            icon=":material/play_arrow:", on_click=start, args=(name, make_config),
         )  # fmt: skip
     if running and not _joined(name, shot):
         st.button(
             t.label("live.join"), key=f"{name}.join", icon=":material/group_add:",
-            on_click=_start, args=(name, make_config),
+            on_click=start, args=(name, make_config),
         )  # fmt: skip
     elif running:
         mine = shot.owner == watcher()
@@ -163,9 +167,53 @@ def duration(seconds: float) -> str:
     return t.label("live.minutes", m=whole // 60, s=f"{whole % 60:02d}")
 
 
-def _start(name: str, make_config: Callable) -> None:
-    job = _jobs().runner().ask(make_config(), watcher())
-    _show(name, job.key)
+def start(name: str, make_config: Callable) -> None:
+    """Start the run that the settings ask for, or go on with it, and watch it in this place; a callback."""
+    note = {"place": name, "by": _mark(), "settings": links.as_asked(_experiment(name))}
+    _show(name, _jobs().runner().ask(make_config(), watcher(), note=note).key)
+
+
+def _interrupted(name: str) -> dict | None:
+    """The record of the run of this place that was interrupted last, this browser's own before others'; or None."""
+    found = [record for record in _jobs().runner().interrupted() if _note(record).get("place") == name]
+    mine = _mark()
+    return max(found, key=lambda r: (_note(r).get("by") == mine, str(r.get("date", ""))), default=None)
+
+
+def _is_kept(key: str | None) -> bool:
+    return key is not None and _jobs().runner().kept(key) is not None
+
+
+def _offer(name: str, record: dict, make_config: Callable, config_key: str | None, kind: str) -> None:
+    """How far it had come, and a button that goes on with it, under the settings that it had if these are others."""
+    t = text.current()
+    progress = record.get("kept_progress")
+    percent = f"{100 * progress:.0f}" if isinstance(progress, float) else "?"
+    if record["key"] != config_key:
+        st.button(
+            t.label(f"live.{kind}.continue"), key=f"{name}.resume", icon=":material/resume:",
+            on_click=_resume, args=(name, make_config, _note(record).get("settings")),
+        )  # fmt: skip
+    st.caption(t.label("live.interrupted", percent=percent), width="content")
+
+
+def _resume(name: str, make_config: Callable, asked: object) -> None:
+    links.open_again(_experiment(name), asked if isinstance(asked, dict) else {})
+    start(name, make_config)
+
+
+def _note(record: dict) -> dict:
+    note = record.get("kept_note")
+    return note if isinstance(note, dict) else {}
+
+
+def _mark() -> str:
+    """This browser among those that started runs, as it may stand in a file: its name among the watchers is a key."""
+    return hashlib.sha256(watcher().encode()).hexdigest()[:12]
+
+
+def _experiment(name: str) -> str:
+    return ".".join(name.split(".")[:2])
 
 
 def _join(name: str, key: str) -> None:

@@ -99,7 +99,7 @@ def _again() -> None:
     old = config().key
     jobs.runner().stop(old, live.watcher())
     links.put_all({SEED: (int(links.value(SEED)) + 1) % (int(SEED.high) + 1)})
-    st.session_state[f"live.{ID}"] = jobs.runner().ask(config(), live.watcher()).key
+    live.start(ID, config)
 
 
 def _run(shot: Any) -> None:

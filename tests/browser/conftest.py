@@ -94,14 +94,42 @@ def _end(servers: list[subprocess.Popen]) -> None:
             server.wait()
 
 
-def _start(script: Path, home: Path, log: Path) -> tuple[subprocess.Popen, str]:
+class Killable:
+    """The real app on a port of its own, which can be killed and started again there, on the same home."""
+
+    def __init__(self, home: Path):
+        self.home, self.log = home, home / "app.log"
+        self.process, self.base = _start(ROOT / "app.py", home, self.log)
+
+    def kill(self) -> None:
+        """As when the power goes: it can keep nothing on the way out."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def start(self) -> None:
+        """Again, at the same address."""
+        self.process, _ = _start(ROOT / "app.py", self.home, self.log, int(self.base.rpartition(":")[2]))
+
+
+@pytest.fixture
+def killable(tmp_path: Path) -> Iterator[Killable]:
+    server = Killable(tmp_path)
+    yield server
+    _end([server.process])
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+def _start(script: Path, home: Path, log: Path, port: int = 0) -> tuple[subprocess.Popen, str]:
+    port = port or _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     place = {"PYTHONPATH": str(ROOT), "TEN_STEPS_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-    with log.open("w") as out:
+    with log.open("a") as out:
         server = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | place, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -169,8 +197,9 @@ def visit(windows: Windows) -> Iterator[Callable[..., Page]]:
 
     def open_page(
         url: str, *, width: int = 1366, height: int = 768, theme: str = "light",
-        reduced_motion: str = "no-preference", **context,
+        reduced_motion: str = "no-preference", lost: bool = False, **context,
     ) -> Page:  # fmt: skip
+        """A page that has come to rest. lost: its server will be gone for a while, of which the browser complains."""
         page = windows.open({"locale": "en-US", **context})
         page.set_default_timeout(20_000)
         page.set_viewport_size({"width": width, "height": height})
@@ -179,7 +208,8 @@ def visit(windows: Windows) -> Iterator[Callable[..., Page]]:
 
         def said(message) -> None:
             # on a deep link Streamlit's own client first probes <page>/_stcore/…, which answers 404: no fault
-            if message.type == "error" and "Failed to load resource" not in message.text:
+            expected = "Failed to load resource" in message.text or lost and "WebSocket" in message.text
+            if message.type == "error" and not expected:
                 wrong.append(f"console: {message.text}")
 
         def failed(error) -> None:

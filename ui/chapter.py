@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import catalogue, code, links, room, saving, text, vote, wire
+from ui import catalogue, code, links, presenter, room, saving, text, vote, wire
 from ui.links import Setting
 
 
@@ -117,6 +117,7 @@ class Chapter:
                     "id": experiment_id,
                     "anchor": experiment_id.replace(".", "-"),
                     "path": catalogue.page(self.id).url_path,
+                    "session": st.session_state.get(presenter.SESSION, ""),
                     "changed": changed,
                     "all": links.query(settings, only_changed=False),
                     "label": t.label("scene.copy"),

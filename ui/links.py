@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
@@ -61,6 +61,7 @@ SEEN = "links.seen"  # query strings of this page that need not be read again
 ADDRESS = "links.address"  # what this page's experiments have written into the address bar
 PAGE = "links.page"
 FORCED = "links.forced"  # settings that the browser may not have been told yet, and for how many whole runs more
+MAX_ADDRESS = 60_000  # characters of an address that are looked at
 RUNS = 2  # whole runs that a new value is sent in: the messages of a run that another one interrupts can be lost
 
 
@@ -88,14 +89,33 @@ def arrive(page_id: str) -> None:
             del state[key]
         state[PAGE], state[SEEN], state[VALUES], state[PROBLEMS] = page_id, set(), {}, []
         state[ADDRESS], state[UNREAD], state[KNOWN] = {}, {}, {}
-    else:  # the address was changed in place: what it names is set, the rest goes back to where it started
-        for key in list(state[VALUES]):
-            state[VERSIONS][key] = state[VERSIONS].get(key, 0) + 1
-            state.pop(key, None)
-        state[VALUES], state[PROBLEMS] = {}, []
+    else:
+        _start_over()
     state[SEEN].add(fingerprint)
     state.setdefault(VERSIONS, {})
     state[PENDING], state[ASKED] = incoming, set()
+
+
+def come_back(search: object) -> None:
+    """A tab that outlived its server still stands at this query, of which the new session was told the first part only.
+
+    The browser's client sends the address that the tab was opened with; what was set since is in the tab's alone.
+    """
+    page_id = st.session_state.get(PAGE)
+    if page_id is None or not isinstance(search, str) or len(search) > MAX_ADDRESS:
+        return
+    _start_over()
+    asked = parse_qsl(search.removeprefix("?"), keep_blank_values=True)
+    st.session_state[PENDING] = {k: v for k, v in asked if k.startswith(page_id + ".")}
+
+
+def _start_over() -> None:
+    """The address was changed in place: what it names will be set, the rest goes back to where it started."""
+    state = st.session_state
+    for key in list(state[VALUES]):
+        state[VERSIONS][key] = state[VERSIONS].get(key, 0) + 1
+        state.pop(key, None)
+    state[VALUES], state[PROBLEMS] = {}, []
 
 
 def value(setting: Setting) -> object:

@@ -140,8 +140,7 @@ def _buttons(name: str, shot: Any, make_config: Callable, config_key: str | None
 def _status(shot: Any, kind: str) -> None:
     """What the run does, in words; its progress, its time and who else watches."""
     t = text.current()
-    progress = getattr(shot.state, "progress", 0.0) if shot.state is not None else float(shot.status == "done")
-    words = t.label(f"live.{kind}.{shot.status}", percent=f"{100 * progress:.0f}")
+    words = t.label(f"live.{kind}.{shot.status}", percent=f"{100 * _progress(shot):.0f}")
     if shot.seconds:
         words += " · " + duration(shot.seconds)
     if shot.watchers > 1:
@@ -151,6 +150,18 @@ def _status(shot: Any, kind: str) -> None:
     st.caption(words, width="content")
     if shot.message:
         st.caption(message(shot.message), width="content")
+
+
+def _progress(shot: Any) -> float:
+    """How far a run is, 0 to 1; before its first state, what it goes on from."""
+    if shot.state is not None:
+        return getattr(shot.state, "progress", 0.0)
+    return 1.0 if shot.status == "done" else _kept_progress(_jobs().runner().kept(shot.key) or {})
+
+
+def _kept_progress(record: dict) -> float:
+    progress = record.get("kept_progress")
+    return progress if isinstance(progress, float) else 0.0
 
 
 def message(code: str) -> str:
@@ -187,14 +198,12 @@ def _is_kept(key: str | None) -> bool:
 def _offer(name: str, record: dict, make_config: Callable, config_key: str | None, kind: str) -> None:
     """How far it had come, and a button that goes on with it, under the settings that it had if these are others."""
     t = text.current()
-    progress = record.get("kept_progress")
-    percent = f"{100 * progress:.0f}" if isinstance(progress, float) else "?"
     if record["key"] != config_key:
         st.button(
             t.label(f"live.{kind}.continue"), key=f"{name}.resume", icon=":material/resume:",
             on_click=_resume, args=(name, make_config, _note(record).get("settings")),
         )  # fmt: skip
-    st.caption(t.label("live.interrupted", percent=percent), width="content")
+    st.caption(t.label("live.interrupted", percent=f"{100 * _kept_progress(record):.0f}"), width="content")
 
 
 def _resume(name: str, make_config: Callable, asked: object) -> None:

@@ -128,8 +128,13 @@ def _wire(language: str, presenting: bool) -> None:
             },
             on_theme_change=lambda: None,
             on_present_change=presenter.remembered,
+            on_address_change=_come_back,
         )
         room.pulse()
+
+
+def _come_back() -> None:
+    links.come_back(st.session_state["shell.wire"].get("address"))
 
 
 def _choose_language() -> None:

@@ -26,6 +26,7 @@ async function copy(text) {
 function keepAddress(data) {
   const address = new URL(location.href);
   if (address.pathname.split("/").pop() !== data.path) return;      // another page's turn
+  if ((globalThis.tenStepsWire?.session ?? data.session) !== data.session) return;     // wire.js needs the old one first
   for (const key of [...address.searchParams.keys()]) {
     if (key.startsWith(data.id + ".")) address.searchParams.delete(key);
   }

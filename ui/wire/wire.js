@@ -29,6 +29,8 @@ export default function (component) {
   const wire = (globalThis.tenStepsWire ??= {});
   root.lang = data.language;
   root.style.colorScheme = shownTheme();                  // for what lies outside the app's element, such as dialogs
+  // A server that was started again is told the address that the tab was opened with, and not where it stands now.
+  if (wire.session && wire.session !== data.session) setTriggerValue("address", location.search);
   present(data, wire, setTriggerValue);
   if (data.choice) {
     document.cookie = `${data.cookie}=${data.choice}; path=/; max-age=31536000; SameSite=Lax`;

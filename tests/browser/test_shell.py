@@ -116,3 +116,21 @@ def test_a_theme_that_changes_changes_the_formulas(base, visit):
         "light => getComputedStyle(document.querySelector('[role=dialog] .katex-html [style*=color]')).color !== light",
         arg=light,
     )
+
+
+def test_a_hostile_address_opens_the_page_is_told_and_loses_no_click(base, visit):
+    """Letters that are none, a script, far too much of it, names that nobody knows, in the real address bar."""
+    hostile = (
+        "normal.interval.mean=%FF%FE%00&normal.interval.std=%3Cscript%3Ealert(1)%3C/script%3E&normal.old.name=4"
+        f"&normal.interval.low=4&normal.interval.high=-2&%F0%9F%92%A5=%C0%AF&normal.parameters.pins={'1_2~' * 3000}"
+    )
+    page = visit(f"{base}/normal?lang=en&{hostile}")
+    for told in ("settings that this page does not have", "“Pinned curves”", "“Mean μ”", "“Standard deviation σ”"):
+        page.get_by_text(told).first.wait_for()
+    page.wait_for_function("new URLSearchParams(location.search).get('normal.interval.low') === '-2'")
+    assert address(page)["normal.old.name"] == "4" and "normal.interval.std" not in address(page)
+    knob = page.locator(".st-key-normal-parameters-std").get_by_role("slider")
+    for at in ("1.05", "1.1", "1.15"):
+        knob.press("ArrowRight")
+        page.wait_for_function(f"new URLSearchParams(location.search).get('normal.parameters.std') === '{at}'")
+    assert address(page)["normal.interval.low"] == "-2"

@@ -56,7 +56,6 @@ PROBLEMS = "links.problems"  # (setting's key, code, values) to be said
 VERSIONS = "links.versions"
 KNOWN = "links.known"  # the settings of this page by their keys
 ASKED = "links.asked"  # settings that stand where the link put them
-UNREAD = "links.unread"  # what the link holds that no setting of the page is called
 SEEN = "links.seen"  # query strings of this page that need not be read again
 ADDRESS = "links.address"  # what this page's experiments have written into the address bar
 PAGE = "links.page"
@@ -80,7 +79,7 @@ def arrive(page_id: str) -> None:
     state = st.session_state
     incoming = {k: st.query_params[k] for k in st.query_params if k.startswith(page_id + ".")}
     moved = state.get(PAGE) != page_id
-    fingerprint = _fingerprint(incoming, {} if moved else state[UNREAD])
+    fingerprint = urlencode(sorted(incoming.items()))
     if not moved and fingerprint in state[SEEN]:
         return
     if moved:
@@ -88,7 +87,7 @@ def arrive(page_id: str) -> None:
         for key in [k for k in state if left and str(k).startswith(left + ".")]:
             del state[key]
         state[PAGE], state[SEEN], state[VALUES], state[PROBLEMS] = page_id, set(), {}, []
-        state[ADDRESS], state[UNREAD], state[KNOWN] = {}, {}, {}
+        state[ADDRESS], state[KNOWN] = {}, {}
     else:
         _start_over()
     state[SEEN].add(fingerprint)
@@ -237,7 +236,7 @@ def published(prefix: str, shown: Mapping[str, str]) -> None:
     known.update(shown)
     page_id = st.session_state.get(PAGE, "")
     mine = {k: v for k, v in known.items() if k.startswith(page_id + ".")}
-    _store(SEEN, set).add(_fingerprint(mine, {}))
+    _store(SEEN, set).add(urlencode(sorted(mine.items())))
 
 
 def problems(experiment: str) -> list[str]:
@@ -250,8 +249,7 @@ def problems(experiment: str) -> list[str]:
 
 def unread() -> bool:
     """Whether the link holds what is no setting of this page: from another version, or misspelt. Asked at its end."""
-    _store(UNREAD).update(_store(PENDING))
-    return bool(_store(UNREAD))
+    return bool(_store(PENDING))
 
 
 def settled(experiment: str) -> None:
@@ -295,11 +293,6 @@ def _say(setting: Setting, code: str, used: object) -> None:
         code = "default"
     said = _store(PROBLEMS, list)
     said.append(Problem(setting.key, code, values, setting.kind))
-
-
-def _fingerprint(pairs: Mapping[str, str], without: Mapping[str, str]) -> str:
-    """An address, by which it is known again; what no setting reads stays in the address bar and means nothing."""
-    return urlencode(sorted((k, v) for k, v in pairs.items() if without.get(k) != v))
 
 
 def _store(name: str, kind: type = dict):

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import jobs, scene
-from pages.diffusion_model import common
-from pages.guidance import working
+from pages import working
+from pages.diffusion_model import common, mistakes
 from tests.pages.apptest import said, sound, visitor
 from tests.pages.settings import NONSENSE, OF_MODELS, says_the_same, settings, some, texts
 from ui import catalogue, links, text
@@ -69,7 +69,7 @@ class Idle(jobs.Runner):
 def idle(home, monkeypatch) -> Iterator[Idle]:
     runner = Idle()
     monkeypatch.setattr(jobs, "runner", lambda: runner)
-    for module in (common, working):
+    for module in (common, mistakes, working):
         monkeypatch.setattr(module, "PATIENCE", 0.0)
     yield runner
 
@@ -80,7 +80,7 @@ def drawn(monkeypatch, idle) -> set[str]:
     seen: set[str] = set()
     hand, ask = scene.at_hand, idle.ask
     monkeypatch.setattr(scene, "at_hand", lambda wanted: (seen.add(wanted.key), hand(wanted))[1])
-    monkeypatch.setattr(idle, "ask", lambda config, *who: (seen.add(config.key), ask(config, *who))[1])
+    monkeypatch.setattr(idle, "ask", lambda config, *who, **how: (seen.add(config.key), ask(config, *who, **how))[1])
     return seen
 
 

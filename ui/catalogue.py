@@ -113,6 +113,11 @@ def experiment(experiment_id: str) -> Experiment:
     raise KeyError(f"there is no experiment {experiment_id!r} in the catalogue")
 
 
+def page_of(experiment_id: str) -> Page | None:
+    """The page that has the experiment with this id, None where there is none."""
+    return next((p for p in pages() if any(e.id == experiment_id for e in p.experiments)), None)
+
+
 def following(step_id: str) -> Step | None:
     """The step after this one, None after the last."""
     ids = [s.id for s in ROAD]

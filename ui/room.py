@@ -18,14 +18,18 @@ from urllib.parse import urlsplit, urlunsplit
 import streamlit as st
 
 from core.rooms import Question, Room, RoomError, Topic, rooms
-from ui import live, text
+from ui import catalogue, live, text
 from ui.pulse import ear as _ear
 from ui.pulse import pulse as _pulse
 
-__all__ = ["Question", "Room", "Topic", "answer", "arrive", "bar", "clear", "desk", "ear", "here", "note", "pulse"]
+__all__ = [
+    "Question", "Room", "Topic",
+    "answer", "arrive", "asked", "bar", "clear", "desk", "ear", "expect", "here", "note", "pulse", "reveal",
+]  # fmt: skip
 
 OWNER_EVERY, MEMBER_EVERY = 2.0, 3.0  # seconds between two looks at the room
 PARAMETER = "room"
+EVERY = "shell.room.every"  # in place of a topic's name: all of them
 CODE, NOTE, TROUBLE, ARRIVED = "room.code", "room.note", "room.trouble", "room.arrived"
 LOCAL = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
 PLACE = re.compile(r"[\w.\-\[\]:]+")  # of an address: host and port, nothing that could be anything else
@@ -55,7 +59,7 @@ def expect(name: str, options: Sequence[str]) -> Topic | None:
 def reveal(name: str, prepare: Callable[[tuple], object] | None = None) -> None:
     """Take no more answers, work out what is drawn of them (`prepare`), and show them to everybody."""
     answers = _try(rooms().close, name)
-    if answers and prepare is not None:
+    if answers is not None and prepare is not None:
         prepare(answers)
     _try(rooms().reveal, name)
 
@@ -66,11 +70,15 @@ def clear(name: str) -> None:
 
 
 def ear(name: str, joined: Room, said: str = "") -> None:
-    """Hears of changes of a topic as it was drawn. said: a label's name, its {{count}} and {{expected}} kept alive."""
+    """Hears of changes of a topic as it was drawn, or (name EVERY) of any, or (name "") of none.
+
+    said: a label's name; its {{count}} of answers, or of people, and its {{expected}} are kept up to date.
+    """
     topic = joined.topic(name)
     _ear(
-        key=f"{name}.ear" if name else "shell.room.ear",
-        data=_news(joined) | {"topic": name, "version": topic.version if topic else 0, "said": _template(said)},
+        key=f"{name or 'shell.room'}.ear",
+        data=_news(joined)
+        | {"topic": name, "every": name == EVERY, "version": topic.version if topic else 0, "said": _template(said)},
         on_changed_change=lambda: None,
         width="content",
     )
@@ -169,6 +177,25 @@ def note() -> None:
         st.button(
             t.label("room.ok"), key="shell.room.ok", type="tertiary", on_click=st.session_state.pop, args=(NOTE, None)
         )
+
+
+@st.fragment
+def asked(page_id: str) -> None:
+    """Where the class is asked something that this member has not answered: a way there from every page."""
+    t, joined = text.current(), here()
+    if joined is None or joined.owner:
+        return
+    with st.container(key="room-asked", gap="small"):
+        for topic in joined.topics:
+            page = catalogue.page_of(topic.name)
+            if page is None or topic.status != "open" or topic.mine is not None:
+                continue
+            label = t.label("room.asked", title=t.words(f"{topic.name}.title"))
+            if page.id == page_id:
+                st.caption(f":material/groups: {label}")
+            else:
+                st.page_link(str(page.file), label=label, icon=":material/groups:")
+        ear(EVERY, joined)
 
 
 def pulse() -> None:

@@ -37,6 +37,7 @@ def main() -> None:
     _wire(language, presenting)
     _bar(here, presenting)
     room.note()
+    room.asked(here)
     chosen.run()
     links.completed()
     warmup.painted()

@@ -34,10 +34,10 @@ def draw(name: str, options: Sequence[str], answer: Answer) -> None:
                 )  # fmt: skip
             room.ear(name, joined)
         else:
-            _open(name, options, topic, joined)
+            _open(name, options, topic, joined, answer)
 
 
-def _open(name: str, options: Sequence[str], topic: room.Topic, joined: room.Room) -> None:
+def _open(name: str, options: Sequence[str], topic: room.Topic, joined: room.Room, answer: Answer) -> None:
     t, picked = text.current(), f"{name}.pick"
     if topic.mine is not None:
         st.session_state[picked] = topic.mine  # as it was locked in, before a reload too
@@ -59,7 +59,7 @@ def _open(name: str, options: Sequence[str], topic: room.Topic, joined: room.Roo
         if joined.owner:
             st.button(
                 t.label("room.reveal"), key=f"{name}.reveal", type="primary", icon=":material/visibility:",
-                on_click=room.reveal, args=(name,),
+                on_click=room.reveal, args=(name, lambda answers: answer()),
             )  # fmt: skip
         room.ear(name, joined, "room.vote.count")
     if topic.mine is not None and not joined.owner:

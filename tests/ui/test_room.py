@@ -101,3 +101,25 @@ def test_a_full_house_says_so(house, monkeypatch):
 )
 def test_the_link_is_made_of_the_browser_s_own_address(url, link, local):
     assert room.address(url, "K7M3P") == (link, local)
+
+
+def test_who_is_elsewhere_is_led_to_what_the_class_is_asked(house):
+    teacher = press(visit(), "shell.room.start")
+    code, owner = teacher.session_state["room.code"], teacher.session_state["live.watcher"]
+    student, title = visit(room=code), text.Words("en").words("likelihood.fit.title")
+    sentence = text.Words("en").label("room.asked", title=title)
+    house.ask(owner, "likelihood.fit", rooms.Question(data=(1.0,), bounds=((0.0, 1.0),)))
+    house.ask(owner, "never.heard_of", rooms.Question(options=("yes",)))
+    assert [link.proto.label for link in sound(student.run()).get("page_link")].count(sentence) == 1
+    assert sentence not in [link.proto.label for link in sound(teacher.run()).get("page_link")]
+    house.answer(student.session_state["live.watcher"], "likelihood.fit", (0.5,))
+    assert sentence not in [link.proto.label for link in sound(student.run()).get("page_link")]
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_options_are_words_that_html_can_show_as_they_are(language):
+    """A class's answers stand in a table, where neither formulas nor Markdown are drawn."""
+    for page in (text.CONTENT / language).glob("*.md"):
+        for name, body in text.sections(page).items():
+            if ".prediction.option." in name:
+                assert not set(body) & set("$*`_[<"), name

@@ -1,5 +1,8 @@
 // How many have answered, in words; and a call to the server when what stands here has to be drawn anew.
 
+const APART = 150;      // milliseconds between the calls of two ears: of calls in the same moment only one is answered
+const PATIENCE = 2500;  // until a call that has led to nothing is repeated
+
 function hear(root) {
   const { data, call } = root.latest;
   const now = news.now?.code === data.code ? news.now : data;
@@ -7,11 +10,17 @@ function hear(root) {
   const values = { count: data.topic ? count : now.people, expected };
   const said = data.said.replace(/\{\{(\w+)\}\}/g, (place, name) => values[name] ?? place);
   if (root.textContent !== said) root.textContent = said;
-  // what was drawn may be newer than the news; each change is called once
-  if (data.topic && now.clock >= data.clock && version !== data.version && root.called !== now.clock) {
-    root.called = now.clock;
+  // what was drawn may be newer than the news
+  const changed = data.every ? now.clock > data.clock : now.clock >= data.clock && version !== data.version;
+  if (!data.topic || !changed || root.called === now.clock) return;
+  root.called = now.clock;
+  const at = Math.max(performance.now(), news.free ?? 0);
+  news.free = at + APART;
+  clearTimeout(root.again);
+  root.again = setTimeout(() => {
     call("changed", now.clock);
-  }
+    root.again = setTimeout(() => { root.called = null; hear(root); }, PATIENCE);
+  }, at - performance.now());
 }
 
 export default function (component) {
@@ -22,5 +31,9 @@ export default function (component) {
     news.told.addEventListener("news", root.listens);
   }
   hear(root);
-  return () => { news.told.removeEventListener("news", root.listens); root.listens = null; };
+  return () => {
+    clearTimeout(root.again);
+    news.told.removeEventListener("news", root.listens);
+    root.listens = null;
+  };
 }

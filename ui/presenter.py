@@ -125,5 +125,5 @@ def _heard() -> None:
     elif asked == "end":
         present(False)
         st.session_state[ASKED] = asked
-    elif asked in {page.id for page in catalogue.pages()}:
+    elif asked in [page.id for page in catalogue.pages()]:
         st.session_state[ASKED] = asked

@@ -1,4 +1,4 @@
-"""The frame in a real browser: a deep link on a fresh server, languages, addresses, the presenter's keys, the road."""
+"""The frame in a real browser: a deep link on a fresh server, languages, addresses, the road."""
 
 from __future__ import annotations
 
@@ -85,23 +85,6 @@ def test_the_road_leads_to_a_page_and_back(base, visit, width):
     page.locator(".strip [aria-current=step]").get_by_text("9").wait_for()
     page.go_back()
     page.get_by_role("heading", name="Ten Steps to Diffusion").wait_for()
-
-
-def test_the_presenter_s_keys_go_from_experiment_to_experiment(base, visit, at_rest):
-    page = visit(f"{base}/diffusion_model?lang=en", reduced_motion="reduce")
-    top = "document.querySelector('[data-testid=stMain]').scrollTop"
-    page.locator(".st-key-shell-present button").first.click()
-    page.wait_for_function("document.documentElement.classList.contains('presenting')")
-    at_rest(page)
-    page.locator(".st-key-experiment-diffusion_model-samplers").wait_for()
-    seen = [page.evaluate(top)]
-    for _ in range(2):
-        page.keyboard.press("PageDown")
-        page.wait_for_function(f"{top} > {seen[-1] + 8}")
-        seen.append(page.evaluate(top))
-    page.keyboard.press("PageUp")
-    page.wait_for_function(f"{top} < {seen[-1] - 8}")
-    assert not page.locator("[data-testid=stSidebar]").is_visible()
 
 
 def test_a_theme_that_changes_changes_the_formulas(base, visit):

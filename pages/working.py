@@ -93,7 +93,7 @@ def _wait(key: str, kept: bool) -> None:
 
     jobs.runner().seen(live.watcher())
     job = jobs.runner().find(key)
-    shot = job.snapshot() if job else None
+    shot = live.held(f"working.{key}", job.snapshot() if job else None)
     if shot is None or shot.status not in live.ACTIVE:
         st.rerun()
     share = shot.state.progress if shot.state is not None else 0.0

@@ -148,7 +148,7 @@ def _wait(config: SamplingConfig) -> None:
 
     jobs.runner().seen(live.watcher())
     job = jobs.runner().find(config.key)
-    shot = job.snapshot() if job else None
+    shot = live.held(f"{PAGE}.wait.{config.key}", job.snapshot() if job else None)
     if shot is None or shot.status not in live.ACTIVE:
         st.rerun()
     step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, config.steps)

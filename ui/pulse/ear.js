@@ -12,7 +12,7 @@ function hear(root) {
   if (root.textContent !== said) root.textContent = said;
   // what was drawn may be newer than the news
   const changed = data.every ? now.clock > data.clock : now.clock >= data.clock && version !== data.version;
-  if (!data.topic || !changed || root.called === now.clock) return;
+  if (!data.topic || !changed || root.called === now.clock || globalThis.tenStepsFrozen === true) return;    // a presenter's freeze
   root.called = now.clock;
   const at = Math.max(performance.now(), news.free ?? 0);
   news.free = at + APART;
@@ -27,7 +27,7 @@ export default function (component) {
   const root = component.parentElement.querySelector(".said");
   root.latest = { data: component.data, call: component.setTriggerValue };
   if (!root.listens) {
-    root.listens = () => hear(root);
+    root.listens = () => globalThis.tenStepsFrozen || hear(root);  // a frozen screen hears of it when it thaws
     news.told.addEventListener("news", root.listens);
   }
   hear(root);

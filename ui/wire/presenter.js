@@ -207,6 +207,7 @@ class Presenter {
 
   hold(frozen) {
     globalThis.tenStepsFrozen = frozen;
+    if (!frozen) globalThis.tenStepsRoom?.told.dispatchEvent(new Event("news"));      // what a class did meanwhile
     this.say(frozen ? this.data.words.frozen : "");
     this.draw();
   }

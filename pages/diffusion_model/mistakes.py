@@ -118,7 +118,7 @@ def _walks(asked: MistakeRun, hidden: bool, was_going: bool) -> None:
     t, runner, place = text.current(), jobs.runner(), f"{ID}.shown"
     runner.seen(live.watcher())
     job = runner.find(asked.key)
-    shot = live.held(f"{ID}.walks", job.snapshot() if job else None)
+    shot = live.held(f"{ID}.walks.{asked.key}", job.snapshot() if job else None)
     going = shot is not None and shot.status in live.ACTIVE
     if was_going and not going:
         st.rerun()

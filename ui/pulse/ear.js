@@ -12,7 +12,8 @@ function hear(root) {
   if (root.textContent !== said) root.textContent = said;
   // what was drawn may be newer than the news
   const changed = data.every ? now.clock > data.clock : now.clock >= data.clock && version !== data.version;
-  if (!data.topic || !changed || root.called === now.clock || globalThis.tenStepsFrozen === true) return;    // a presenter's freeze
+  const frozen = globalThis.tenStepsFrozen === true;                  // by a presenter, whose page tells this news again
+  if (!data.topic || !changed || root.called === now.clock || frozen) return;
   root.called = now.clock;
   const at = Math.max(performance.now(), news.free ?? 0);
   news.free = at + APART;

@@ -223,3 +223,42 @@ def test_a_widget_is_told_its_value_until_two_whole_runs_have_said_it(monkeypatc
     assert links.forced(CHOICE)
     links.touched(CHOICE)
     assert not links.forced(CHOICE)
+
+
+def test_an_experiment_is_set_again_as_it_was_asked_for(monkeypatch):
+    state: dict = {links.PENDING: {WHOLE.key: "30", FLAG.key: "0"}}
+    monkeypatch.setattr(links.st, "session_state", state)
+    assert (links.value(WHOLE), links.value(FLAG), links.value(CHOICE)) == (30, False, "ddim")
+    asked = links.as_asked("p.e")
+    assert asked == {WHOLE.key: "30", FLAG.key: "0", CHOICE.key: "ddim"}
+    links.put_all({WHOLE: 7, FLAG: True, CHOICE: 7})
+    links.open_again("p.e", {WHOLE.key: "5000", FLAG.key: ["0"], "p.e.gone": "1"})
+    assert (links.value(WHOLE), links.value(FLAG), links.value(CHOICE)) == (1000, True, "ddim")
+    links.open_again("p.e", asked)
+    assert links.as_asked("p.e") == asked
+
+
+def test_what_a_page_has_to_change_is_told_once_and_only_of_a_link(monkeypatch):
+    state: dict = {links.PENDING: {WHOLE.key: "30", REAL.key: "0.5"}}
+    monkeypatch.setattr(links.st, "session_state", state)
+    links.value(REAL)
+    links.adjust(WHOLE, 20)
+    links.adjust(WHOLE, 10)
+    links.put_all({REAL: 0.25})  # a person's wish from here on
+    links.adjust(REAL, 0.0)
+    assert [(p.key, p.code) for p in state[links.PROBLEMS]] == [(WHOLE.key, "adjusted")]
+    assert (links.value(WHOLE), links.value(REAL)) == (10, 0.0)
+
+
+def test_a_tab_that_outlived_its_server_is_set_as_its_own_address_says(monkeypatch):
+    state: dict = {links.PAGE: "p", links.PENDING: {}, links.VERSIONS: {}}
+    monkeypatch.setattr(links.st, "session_state", state)
+    assert links.value(WHOLE) == 10
+    links.put(WHOLE, 12)
+    state[WHOLE.key] = 12
+    for nothing in (None, 7, "?p.e.whole=9" + "0" * 100_000):
+        links.come_back(nothing)
+        assert links.value(WHOLE) == 12
+    links.come_back("?lang=ko&p.e.whole=30&q.e.whole=4&%FF=%00&p.e.real")
+    assert WHOLE.key not in state and links.value(WHOLE) == 30
+    assert state[links.PENDING] == {"p.e.real": ""}

@@ -154,3 +154,19 @@ def test_every_code_has_a_sentence(language, monkeypatch):
     assert len({live.message(code) for code in codes}) == len(codes)
     assert live.message("never heard of") == live.message("failed")
     assert live.duration(59) != live.duration(61)
+
+
+@pytest.mark.parametrize("progress", [0.37, "a third"])
+def test_an_interrupted_run_is_offered_whatever_its_settings(app, runner, monkeypatch, progress):
+    note = {"place": "diffusion_model.train", "by": "somebody", "settings": ["no", "settings"]}
+    mine = {"key": "counting-9", "date": "2026-01-01", "kept_progress": progress, "kept_note": note}
+    others = [{"key": "no-note"}, {"key": "foreign", "kept_note": 7}, {**mine, "key": "elsewhere", "kept_note": {}}]
+    monkeypatch.setattr(runner, "interrupted", lambda: [*others, mine, {**mine, "date": "2025-01-01"}])
+    test = app()
+    assert keys(test) == {"start", "resume"}
+    assert test.caption[0].value == text.Words("en").label(
+        "live.interrupted", percent="37" if progress == 0.37 else "0"
+    )
+    test.button(key="diffusion_model.train.resume").click().run()
+    until(test, "running")
+    assert keys(test) == {"stop"}

@@ -46,7 +46,7 @@ def test_a_full_disk_a_killed_server_and_a_tab_that_drops_lose_nothing(killable,
     # the server is killed and started again: the tab comes back by itself as it was, and offers to go on
     killable.kill()
     killable.start()
-    kept = percent(tab, r"interrupted run is kept up to (\d+)%")
+    kept = percent(tab, r"interrupted is kept up to (\d+)%")
     assert kept >= before
     assert address(tab)[f"{TRAIN}.length"] == "long" and address(tab)[f"{TRAIN}.data"] == "moons"
     expect(part(tab, f"{TRAIN}.length").locator("[aria-checked=true]")).to_have_text("Long")

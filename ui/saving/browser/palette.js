@@ -5,6 +5,7 @@ import { quantize } from "../vendor/gifenc/gifenc.esm.js";
 const MOST = 255;               // one more stands for "as before"
 const EXACT = 96;               // colours at most that are kept as they are
 const SHARE = 1e-4;             // of all pixels, that such a colour covers
+const MANY = 4000;              // colours of so many kinds, as in noise, are taken together more coarsely, or it takes long
 
 const channels = (word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255];
 
@@ -20,7 +21,8 @@ export function paletteOf(frames) {
   }
   const exact = [...counts].filter(([, n]) => n > SHARE * total).sort((a, b) => b[1] - a[1]).slice(0, EXACT).map(([word]) => word);
   const kept = new Map(exact.map((word, i) => [word, i])), rest = othersOf(words, kept, total);
-  const more = rest.length ? quantize(new Uint8ClampedArray(rest.buffer), MOST - exact.length, { format: "rgb565" }) : [];
+  const format = kindsOf(rest) > MANY ? "rgb444" : "rgb565";
+  const more = rest.length ? quantize(new Uint8ClampedArray(rest.buffer), MOST - exact.length, { format }) : [];
   const colours = [...exact.map(channels), ...more];
   return { colours, indexOf: indexer(colours, kept) };
 }
@@ -32,6 +34,13 @@ function othersOf(words, kept, total) {
   let many = 0;
   for (const all of words) for (const word of all) if (!kept.has(word)) found[many++] = word;
   return found.slice(0, many);
+}
+
+// How many colours there are if those that differ by less than eight are one.
+function kindsOf(words) {
+  const seen = new Uint8Array(1 << 15);
+  for (const word of words) seen[((word & 0xf8) << 7) | ((word & 0xf800) >> 6) | ((word & 0xf80000) >> 19)] = 1;
+  return seen.reduce((sum, one) => sum + one, 0);
 }
 
 function indexer(colours, kept) {

@@ -66,7 +66,7 @@ def test_the_best_is_where_the_button_leads():
     at = visit()
     at.button(key=f"{FIT}.best").click().run()
     assert sound(at).slider(key=f"{FIT}.mean").value == pytest.approx(X.mean(), abs=1e-9)
-    assert at.slider(key=f"{FIT}.std").value == pytest.approx(X.std(), abs=1e-9)
+    assert at.slider(key=f"{FIT}.std").value == pytest.approx(X.std(), rel=1e-5)  # six digits: what a link holds
     assert numbers(r"μ̂ = ([\d.]+) is the mean of the (\d+) points, σ̂ = ([\d.]+)", at) == (0.95, 8, 1.47)
     header, _ = message(at, f"{FIT}.plane")
     assert header["values"]["mean"]["now"] == pytest.approx(X.mean())

@@ -8,6 +8,9 @@
 is called only when a person starts a run, or when there is one to look at. `config_key`, where the page knows it
 without that import, lets the run be found again after a change of page.
 
+A run that was interrupted, by the end of its server or because everybody had gone, is offered in its place with the
+settings that it had, by the note that is kept with it.
+
 The page is polled only while a run goes on, and the poll is the person's sign of life. Everything shown is a snapshot:
 the newest, or (`held`) while a presenter has frozen the screen the one that stood there then.
 """

@@ -61,6 +61,11 @@ def test_a_full_disk_a_killed_server_and_a_tab_that_drops_lose_nothing(killable,
     # that person drops in the middle: whoever watches sees it go on, and the server has nothing to complain of
     part(tab, f"{TRAIN}.live").get_by_role("button", name="Go on training").first.click()
     seen = percent(tab, r"training · (\d+)%")
+    for _ in range(2):  # and others, while their page is still being made
+        brief = tab.context.new_page()
+        brief.goto(f"{killable.base}/em?lang=en", wait_until="commit")
+        brief.wait_for_selector("[data-testid=stApp][data-test-script-state=running]")
+        brief.close()
     other.close()
     until(tab, lambda: percent(tab, r"training · (\d+)%") > seen, lambda: seen)
     expect(tab.locator("[data-testid=stException]")).to_have_count(0)

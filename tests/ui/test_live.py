@@ -151,6 +151,7 @@ def test_other_settings_offer_a_new_run_beside_the_one_that_goes_on(app):
 def test_every_code_has_a_sentence(language, monkeypatch):
     monkeypatch.setattr(text, "current", lambda: text.Words(language))
     codes = ["diverged", "out_of_memory", "failed", "checkpoint_unusable", "store_full", "store_read_only"]
+    codes += ["store_busy", "store_failed", "model_not_found", "model_damaged", "model_foreign", "model_newer"]
     assert len({live.message(code) for code in codes}) == len(codes)
     assert live.message("never heard of") == live.message("failed")
     assert live.duration(59) != live.duration(61)

@@ -138,6 +138,9 @@ def test_em_is_saved_as_picture_movement_and_table(base, visit):
     np.testing.assert_allclose(shares, truth["shares"][frame], atol=1e-6)
     written = "async (all) => { const { cellOf } = await import('/saving/table.js'); return all.map(cellOf); }"
     cells = page.evaluate(written, ["=1+1", "+a", "-a", "@a", 'say "a, b"', "가", -1.5, None])
+    script = page.request.get(f"{base}/saving/table.js")
+    kept = page.request.get(script.url, headers={"If-None-Match": script.headers["etag"]})
+    assert script.headers["content-type"].startswith("text/javascript") and kept.status == 304
     assert cells == ["'=1+1", "'+a", "'-a", "'@a", '"say ""a, b"""', "가", "-1.5", ""]
 
 

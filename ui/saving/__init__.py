@@ -22,9 +22,11 @@ WORDS = ("save", "picture", "movement", "data", "recording", "cancel", "saved", 
 class _Scripts(StaticFiles):
     """Files that a browser may keep but asks after each time, so that an update is never half of the old one."""
 
-    def file_response(self, *args, **options) -> Response:
-        response = super().file_response(*args, **options)
+    def file_response(self, full_path, *args, **options) -> Response:
+        response = super().file_response(full_path, *args, **options)
         response.headers["Cache-Control"] = "no-cache"
+        if str(full_path).endswith(".js"):  # what this machine calls a script may be something that no browser runs
+            response.headers["Content-Type"] = "text/javascript; charset=utf-8"
         return response
 
 

@@ -63,9 +63,6 @@ class Scene {
     this.cancel.addEventListener("click", () => this.stop?.abort());
     this.menu.addEventListener("keydown", (event) => this.key(event));
     this.menu.addEventListener("beforetoggle", ({ newState }) => newState === "closed" && this.closed());
-    if (!POPS) addEventListener("pointerdown", (event) => event.composedPath().includes(root) || this.close());
-    addEventListener("scroll", () => this.close(), { capture: true, passive: true });
-    addEventListener("resize", () => this.close(), { passive: true });
   }
 
   load(data) {
@@ -121,11 +118,20 @@ class Scene {
     if (!kinds.length) return this.say(this.data.words.save_failed);
     this.menu.classList.add("open");
     if (POPS) this.menu.showPopover();
+    this.watch();
     this.saving.setAttribute("aria-expanded", "true");
     const box = this.saving.getBoundingClientRect(), { width, height } = this.menu.getBoundingClientRect();
     const top = box.bottom + 4 + height > innerHeight ? box.top - 4 - height : box.bottom + 4;
     Object.assign(this.menu.style, { left: `${Math.max(4, box.right - width)}px`, top: `${Math.max(4, top)}px` });
     this.menu.firstChild.focus({ preventScroll: true });
+  }
+
+  // While it is open: what moves the page under it closes it.
+  watch() {
+    this.watching = new AbortController();
+    const { signal } = this.watching;
+    for (const what of ["scroll", "resize"]) addEventListener(what, () => this.close(), { capture: true, passive: true, signal });
+    if (!POPS) addEventListener("pointerdown", (event) => event.composedPath().includes(this.root) || this.close(), { signal });
   }
 
   get isOpen() { return this.menu.classList.contains("open"); }
@@ -140,6 +146,7 @@ class Scene {
   closed() {
     const held = this.menu.contains(this.root.getRootNode().activeElement);
     this.menu.classList.remove("open");
+    this.watching?.abort();
     this.saving.setAttribute("aria-expanded", "false");
     if (held) setTimeout(() => this.saving.focus({ preventScroll: true }), 0);
   }

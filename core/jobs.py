@@ -29,6 +29,7 @@ from core.turns import Turns
 __all__ = ["KEPT", "Checkpoint", "Job", "RunConfig", "Runner", "RunnerClosed", "Snapshot", "runner"]
 
 WATCHER_SECONDS = 180.0
+SWITCH_SECONDS = 2e-4  # torch lets go of the interpreter in every operation: from busy scripts it has to come back soon
 FIRST_SECONDS = 5.0  # until the first checkpoint
 _log = logging.getLogger(__name__)
 
@@ -221,6 +222,7 @@ class Runner:
         from core.device import settle_threads  # here, because it imports torch
 
         settle_threads()
+        sys.setswitchinterval(SWITCH_SECONDS)
         while True:
             with self._changed:
                 run = None

@@ -1,15 +1,15 @@
 """The runs that a runner knows, and whose turn it is.
 
-First the runs that are to be stopped or saved, then the short ones in rotation, and after every third turn of a short
-run one turn of a long run, also in rotation. So a short run waits for one turn of a long one at most, and a long one
-keeps at least a quarter of the time however many short ones come.
+First the runs that are to be stopped or saved. Then the short ones in rotation: they may be a few turns ahead of the long
+ones, after which the two kinds alternate. So what one person asks for now and then is there at once, and a training that
+a class watches keeps half of the time however much thirty people ask for meanwhile.
 """
 
 from collections.abc import Iterator
 
 from core.job import Run
 
-SHORT_TURNS = 3  # of short runs for one turn of a long run, while both wait
+HEAD_START = 4  # turns that short runs may be ahead of the long ones that wait
 
 
 class Turns:
@@ -18,7 +18,7 @@ class Turns:
     def __init__(self, remembered: int):
         self._remembered = remembered
         self._runs: dict[str, Run] = {}
-        self._short_turns = 0
+        self._ahead = 0  # turns of short runs while a long one waited, less those of long ones
 
     def __iter__(self) -> Iterator[Run]:
         return iter(tuple(self._runs.values()))
@@ -39,10 +39,10 @@ class Turns:
                 return run
         short = next((run for run in self._runs.values() if run.active and run.short), None)
         long = next((run for run in self._runs.values() if run.active and not run.short), None)
-        if short and not (long and self._short_turns >= SHORT_TURNS):
-            self._short_turns += 1
+        if short and not (long and self._ahead >= HEAD_START):
+            self._ahead += long is not None
             return short
-        self._short_turns = 0
+        self._ahead = max(0, self._ahead - 1)
         return long
 
     def to_the_end(self, run: Run) -> None:

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from core.job import Run
-from core.turns import SHORT_TURNS, Turns
+from core.turns import HEAD_START, Turns
 
 
 def turns(*keys: str, remembered: int = 2) -> Turns:
@@ -23,9 +23,19 @@ def taken(queue: Turns, count: int) -> str:
     return order
 
 
-def test_three_turns_of_short_runs_for_one_of_a_long_one():
-    assert taken(turns("A", "b", "c", "D"), 12) == "bcbAcbcDbcbA"
-    assert SHORT_TURNS == 3
+def test_short_runs_have_a_head_start_and_then_the_kinds_alternate():
+    queue = turns("A", "b", "c", "D")
+    assert taken(queue, 12) == "bcbcAbDcAbDc"
+    assert HEAD_START == 4
+
+
+def test_the_head_start_comes_back_while_only_long_runs_wait():
+    queue = turns("A", "b")
+    assert taken(queue, 6) == "bbbbAb"
+    queue.get("b").status = "done"
+    assert taken(queue, 3) == "AAA"
+    queue.get("b").status = "waiting"
+    assert taken(queue, 5) == "bbbAb"
 
 
 def test_runs_of_one_length_only_take_turns():

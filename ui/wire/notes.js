@@ -16,8 +16,9 @@ function element(document, tag, attributes = {}, ...children) {
 
 class Notes {
   // key(event): what a key pressed in the window does, since the hand is there while the page is on the projector.
-  constructor(key) {
-    this.key = key;
+  // moved(act): does what takes room from the page or gives it back, so that the page stays where it is.
+  constructor(key, moved) {
+    Object.assign(this, { key, moved });
     addEventListener("pagehide", () => this.window?.close());
   }
 
@@ -31,10 +32,7 @@ class Notes {
     if (this.window) this.fillWindow();
   }
 
-  toggle() {
-    if (this.open) this.close();
-    else this.show();
-  }
+  toggle() { this.moved(() => (this.open ? this.close() : this.show())); }
 
   show() {
     this.panel = element(document, "aside", { class: "presenter-notes", tabindex: "0" });
@@ -66,7 +64,7 @@ class Notes {
     this.said = element(document, "span", { role: "status" });
     panel.replaceChildren(
       ...this.content(document),
-      element(document, "p", { class: "acts" }, button(words.window, () => this.move()), button(words.close, () => this.close()), this.said),
+      element(document, "p", { class: "acts" }, button(words.window, () => this.move()), button(words.close, () => this.toggle()), this.said),
     );
     this.mark(this.at);
   }
@@ -76,7 +74,7 @@ class Notes {
     const opened = open("", "ten-steps-notes", "popup,width=560,height=720");
     if (!opened) return void (this.said.textContent = this.words.blocked);
     this.window = opened;
-    this.hidePanel();
+    this.moved(() => this.hidePanel());
     opened.addEventListener("keydown", this.key);
     opened.addEventListener("pagehide", () => { if (this.window === opened) this.window = null; });
     this.fillWindow();

@@ -35,10 +35,10 @@ function belongs(event, name) {
 class Presenter {
   constructor() {
     this.press = (event) => this.key(event);
-    this.notes = new Notes(this.press);
+    this.notes = new Notes(this.press, (act) => this.stay(act));
     addEventListener("keydown", this.press, true);
     addEventListener("keydown", (event) => this.escape(event));
-    for (const name of ["wheel", "touchmove", "pointerdown"]) addEventListener(name, () => this.growth?.disconnect(), { passive: true });
+    for (const name of ["wheel", "touchmove", "pointerdown"]) addEventListener(name, () => this.rest(), { passive: true });
     document.addEventListener("scroll", () => this.look(), { capture: true, passive: true });
   }
 
@@ -68,6 +68,12 @@ class Presenter {
     }, 1_000);
   }
 
+  // Somebody scrolls, or does something else: from now on the page is left where it is.
+  rest() {
+    this.growth?.disconnect();
+    this.growth = null;
+  }
+
   // ---- keys ------------------------------------------------------------------------------------------------------
 
   key(event) {
@@ -75,7 +81,7 @@ class Presenter {
     const name = nameOf(event), acts = this.acts();
     this.own = name === "Escape" && !belongs(event, name);
     if (name === "Escape" && event.view !== window) return void this.escape(event);
-    if (!acts[name] || belongs(event, name)) return;
+    if (!acts[name] || belongs(event, name)) return void this.rest();
     event.preventDefault();
     event.stopImmediatePropagation();
     if (event.repeat && !name.includes("Page")) return;
@@ -92,7 +98,7 @@ class Presenter {
       b: () => this.blank(),
       ".": () => this.blank(),
       f: () => this.freeze(),
-      n: () => this.toggleNotes(),
+      n: () => this.notes.toggle(),
       "?": () => this.toggleHelp(),
     };
   }
@@ -155,23 +161,24 @@ class Presenter {
     setTimeout(there, 100);
   }
 
-  goTo(stops, index) {
+  goTo(stops, index, still = matchMedia("(prefers-reduced-motion: reduce)").matches) {
     const main = document.querySelector(SCREEN), target = stops[index];
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const at = (this.stop = { index, until: performance.now() + GLIDE, top: 0 });
     target?.querySelector('[class*="-fold"] details:not([open]) > summary')?.click();
     main.scrollTo({ top: this.top(target), behavior: still ? "auto" : "smooth" });
     setTimeout(() => { at.top = main.scrollTop; this.look(); }, GLIDE);
-    this.growth?.disconnect();
+    this.rest();
     if (!target) return;
-    const growth = (this.growth = new ResizeObserver(() => {
-      if (performance.now() < at.until) return;
+    const growth = (this.growth = new ResizeObserver(() => follow()));
+    const follow = () => {
+      if (this.growth !== growth) return;
+      if (!still && performance.now() < at.until) return void setTimeout(follow, GLIDE);
       main.scrollTo({ top: this.top(target) });
       at.top = main.scrollTop;
-    }));
+    };
     growth.observe(target);
+    if (main.firstElementChild) growth.observe(main.firstElementChild);             // what stands above it may grow, too
     setTimeout(() => growth.disconnect(), GROWTH);
-    setTimeout(() => growth.observe(target.firstElementChild ?? target), GLIDE + 50);
   }
 
   look() {
@@ -220,9 +227,12 @@ class Presenter {
     if (forget) this.forgetting = setTimeout(() => this.say(globalThis.tenStepsFrozen ? this.data.words.frozen : ""), forget);
   }
 
-  toggleNotes() {
-    this.notes.toggle();
+  // Does something that changes the page's width, and stands at the same experiment after it.
+  stay(act) {
+    const stops = this.stops(), at = this.where(stops);
+    act();
     this.draw();
+    if (at >= 0) this.goTo(stops, at, true);
     this.look();
   }
 
@@ -256,7 +266,7 @@ class Presenter {
         path.setAttribute("d", ICONS[name]);
         svg.append(path);
         button.append(svg);
-        button.addEventListener("click", () => ({ freeze: () => this.freeze(), notes: () => this.toggleNotes(), keys: () => this.toggleHelp() })[name]());
+        button.addEventListener("click", () => ({ freeze: () => this.freeze(), notes: () => this.notes.toggle(), keys: () => this.toggleHelp() })[name]());
         this.root.append(button);
       }
     }

@@ -1,5 +1,7 @@
 // The page's own wiring: language, theme and presenting on <html>, a cookie for the chosen language.
 
+const FORMULAS = '[class*="st-key-line-"] .katex-display';
+const UNFOLDED = 300;                         // ms after which a fold that opens has its room
 const KEPT = "ten_steps_presenting";          // of the tab, so that a reload or a link in it goes on presenting
 
 function shownTheme() {
@@ -23,6 +25,14 @@ function present(data, wire, ask) {
   }
 }
 
+// A formula wider than its column scrolls inside it: the keyboard has to get there, too.
+function reach() {
+  for (const formula of document.querySelectorAll(FORMULAS)) {
+    if (formula.scrollWidth > formula.clientWidth + 1) formula.tabIndex = 0;
+    else formula.removeAttribute("tabindex");
+  }
+}
+
 export default function (component) {
   const { data, setStateValue, setTriggerValue } = component;
   const root = document.documentElement;
@@ -42,4 +52,10 @@ export default function (component) {
   }
   document.cookie = `${data.watcher_cookie}=${data.watcher}; path=/; max-age=86400; SameSite=Strict`;
   if (shownTheme() !== data.theme) setStateValue("theme", shownTheme());
+  if (!wire.bound) {
+    wire.bound = true;
+    const later = () => { clearTimeout(wire.later); wire.later = setTimeout(reach, UNFOLDED); };
+    document.addEventListener("toggle", later, true);
+    addEventListener("resize", later);
+  }
 }

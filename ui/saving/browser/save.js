@@ -10,8 +10,14 @@ const SHARP = 2;                // pixels of a picture to a pixel of the page, a
 
 // Which of "picture", "movement" and "data" this experiment has.
 export function kinds(experiment) {
-  const pictures = picturesOf(experiment), known = { picture: pictures.length, movement: pictures.some(isMoving), data: pictures.some((p) => p.table) };
+  const pictures = picturesOf(experiment), known = { picture: pictures.length, movement: pictures.some(isMoving), data: pictures.some(hasNumbers) };
   return Object.keys(known).filter((kind) => known[kind]);
+}
+
+// Whether a picture has numbers: an empty drawing has none.
+function hasNumbers({ table }) {
+  for (const { rows } of table?.() ?? []) for (const row of rows) if (row) return true;
+  return false;
 }
 
 // What is saved of an experiment, as a Blob. scene: { title, link, signal, tell(share) }.

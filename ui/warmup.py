@@ -44,3 +44,4 @@ def _import_all() -> None:
             importlib.import_module(name)
         except ImportError:  # the page that needs it will say so, where somebody can read it
             return
+    sys.modules["core.device"].settle_threads()  # for pages too, or each would take all cores for a millisecond's work

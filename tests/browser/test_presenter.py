@@ -111,7 +111,9 @@ def test_a_frozen_screen_stands_still_and_the_notes_are_this_step_s(base, visit)
     page.wait_for_function(
         "([e, x]) => e.getBoundingClientRect().right <= x + 1", arg=[player.element_handle(), covered]
     )
-    page.locator("[data-testid=stMain]").evaluate("main => { main.scrollTop = 0; }")
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, -20_000)
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     page.keyboard.press("PageDown")
     lands(page, "diffusion_model-denoise")
     notes.locator("li[aria-current][data-for=diffusion_model-denoise]").wait_for()

@@ -163,10 +163,12 @@ class Presenter {
 
   goTo(stops, index, still = matchMedia("(prefers-reduced-motion: reduce)").matches) {
     const main = document.querySelector(SCREEN), target = stops[index];
-    const at = (this.stop = { index, until: performance.now() + GLIDE, top: 0 });
+    const at = (this.stop = { index, until: still ? 0 : performance.now() + GLIDE, top: 0 });
     target?.querySelector('[class*="-fold"] details:not([open]) > summary')?.click();
     main.scrollTo({ top: this.top(target), behavior: still ? "auto" : "smooth" });
-    setTimeout(() => { at.top = main.scrollTop; this.look(); }, GLIDE);
+    if (still) at.top = main.scrollTop;
+    else setTimeout(() => { at.top = main.scrollTop; this.look(); }, GLIDE);
+    this.look();
     this.rest();
     if (!target) return;
     const growth = (this.growth = new ResizeObserver(() => follow()));

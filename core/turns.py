@@ -1,8 +1,8 @@
 """The runs that a runner knows, and whose turn it is.
 
-First the runs that are to be stopped or saved. Then the short ones in rotation: they may be a few turns ahead of the long
-ones, after which the two kinds alternate. So what one person asks for now and then is there at once, and a training that
-a class watches keeps half of the time however much thirty people ask for meanwhile.
+First the runs that are to be stopped or saved. Then the short ones in rotation: they may be a few turns ahead of the
+long ones, after which the two kinds alternate. So what one person asks for now and then is there at once, and a
+training that a class watches keeps half of the time however much thirty people ask for meanwhile.
 """
 
 from collections.abc import Iterator

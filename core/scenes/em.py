@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.scene import Scene, shown
+from core.scene_run import SceneRun, Working
 from core.scenes.em_more import HowMany
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ TO_THE_END = {"tolerance": 1e-6, "max_iterations": 250}  # looser, runs that sto
 
 
 @dataclass(frozen=True)
-class ManyStarts(Scene):
+class ManyStarts(SceneRun):
     """EM from many starts of one kind. Arrays: x (N, 2); for each of R runs: log_likelihood at its end (nats per
     point), iterations, collapsed, best (ends as high as the best sound one, within 1e-3), start (R, K, 2) and end
     (R, K, 2); paths (R, T, K, 2), the means after each M; a run that has ended stays where it is.
@@ -212,17 +213,18 @@ class ManyStarts(Scene):
     count: int = 40
     seed: int = 0
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         import torch
 
         from core import em_starts
 
-        x, generator = table(self.data), torch.Generator().manual_seed(self.seed)
-        kind = STARTS[self.kind]
-        fits = list(
-            em_starts.many_starts(x, self.components, kind, count=self.count, generator=generator, **TO_THE_END)
-        )
-        return {"x": x.numpy().astype(np.float32)} | runs(fits)
+        x, generator, fits = table(self.data), torch.Generator().manual_seed(self.seed), []
+        for fit in em_starts.many_starts(
+            x, self.components, STARTS[self.kind], count=self.count, generator=generator, **TO_THE_END
+        ):
+            fits.append(fit)
+            yield Working(len(fits), self.count + 1)
+        yield Working(self.count + 1, self.count + 1, {"x": x.numpy().astype(np.float32)} | runs(fits))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from core import vae_library
 from core.scene import Scene
+from core.scene_run import SceneRun, Working
 
 WATCHED, MAP = "small", "map"  # models that ship: the run of the first paint, and the one with two latent units
 BETAS = ("0.25", "1", "4", "16")  # of the models beta_…, whose pixels have a standard deviation of BASE
@@ -92,7 +93,7 @@ class MapScene(Scene):
 
 
 @dataclass(frozen=True)
-class PosteriorScene(Scene):
+class PosteriorScene(SceneRun):
     """The true posterior of a drawing, or of a test image where nothing is drawn, beside the encoder's guess.
 
     Arrays: image (28, 28) uint8 as the model sees it; mean and std (2,) of q; box (4,): z₁ low, z₁ high, z₂ low, z₂
@@ -105,7 +106,7 @@ class PosteriorScene(Scene):
     )  # as a link brings them
     index: int = 0  # of the test image
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         from core import data
         from core.drawing import as_digit
         from core.vae_posterior import grid_posterior
@@ -118,7 +119,7 @@ class PosteriorScene(Scene):
         if model.config.likelihood == "bernoulli":
             x = (x > 0.5).float()
         found = grid_posterior(model, x)
-        return {
+        arrays = {
             "image": (x[0, 0] * 255).round().byte().numpy(),
             "mean": found.mean.numpy(),
             "std": found.std.numpy(),
@@ -128,6 +129,7 @@ class PosteriorScene(Scene):
             "elbo": np.array(found.elbo, np.float32),
             "kl": np.array(found.kl, np.float32),
         }
+        yield Working(1, 1, arrays)
 
 
 @dataclass(frozen=True)

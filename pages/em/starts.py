@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import scene
 from core.scenes.em import ManyStarts, OwnStart
+from pages import working
 from pages.em import common, starts_picture
 from pages.em import starts_together as together
 from ui import chapter, controls, links, room, text
@@ -30,19 +30,14 @@ def draw(page: chapter.Chapter) -> None:
         if joined is not None and topic is not None:
             together.draw(joined, topic, MEANS)
             return
-        many = _controls()
-        a = scene.shown(many)
-        placed = tuple(links.value(MEANS))
-        own, refused = None, ""
-        if placed:
-            shown = common.last_good(ID, OwnStart(many.data, placed))
-            own, refused = (shown.arrays if shown.scene is not None else None), shown.refused
+        wanted = _controls()
         if joined is not None:
-            room.desk(ID, joined, together.question(many.data, many.components), None)
-        chosen = starts_picture.draw(many, a, own, MEANS)
-        _sentences(many, a, own, chosen)
-        if refused:
-            common.trouble(ID, "not_finite", {MEANS: ()})
+            room.desk(ID, joined, together.question(wanted.data, wanted.components), None)
+        found, shot = working.answer(wanted, ID, ManyStarts())
+        if found is not None:
+            with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
+                _picture(found, wanted.data)
+        working.waiting(wanted, shot, found)
         controls.presets(
             ID,
             {
@@ -55,6 +50,18 @@ def draw(page: chapter.Chapter) -> None:
                 | {MEANS: ((3.0, 70.0), (3.0, 70.0))},
             },
         )
+
+
+def _picture(found: working.Answer, data: str) -> None:
+    """The runs, one's own among them, and what they say."""
+    many, placed, own, refused = found.scene, tuple(links.value(MEANS)), None, ""
+    if placed and many.data == data:  # else the data are still others than those that it was placed over
+        shown = common.last_good(ID, OwnStart(data, placed))
+        own, refused = (shown.arrays if shown.scene is not None else None), shown.refused
+    chosen = starts_picture.draw(many, found.arrays, own, MEANS)
+    _sentences(many, found.arrays, own, chosen)
+    if refused:
+        common.trouble(ID, "not_finite", {MEANS: ()})
 
 
 def _controls() -> ManyStarts:

@@ -7,6 +7,7 @@ import streamlit as st
 from core import scene, vae_library
 from core.scenes.vae import MAP, NINE, MapScene, PosteriorScene
 from core.store import StoreError
+from pages import working
 from pages.vae import common
 from ui import chapter, controls, links, packing, sketchpad, text
 from ui.latent_map import LABELS, Posterior, latent_map
@@ -54,36 +55,48 @@ def _packed(strokes: tuple) -> tuple:
 
 
 def _experiment(key: str) -> None:
-    t = text.current()
-    points = scene.shown(MapScene(key, POINTS))
-    network = vae_library.record(key)["config"]["network"]
     with st.container(horizontal=True, gap="medium", key=f"{ID}.stage"):  # the pad goes below where there is no room
         picture, pad = st.container(width=790), st.container(width=250)
     with pad:
         strokes = _pad()
-    found = scene.shown(PosteriorScene(key, strokes, 0 if strokes else int(links.value(A))))
-    with picture:
-        latent_map(
-            key=f"{ID}.map",
-            ends={"a": A, "b": B},
-            layers=vae_library.decoder(key),
-            at=points["at"],
-            classes=points["labels"],
-            images=points["images"],
-            labels={name: t.template(f"{ID}.part.{name}") for name in LABELS},
-            posterior=Posterior(
-                found["mean"], found["std"], found["box"], found["density"],
-                float(found["log_evidence"]), float(found["elbo"]),
-            ),
-            activation=network["activation"],
-            output="sigmoid" if network["likelihood"] == "bernoulli" else "identity",
-        )  # fmt: skip
+    wanted = PosteriorScene(key, strokes, 0 if strokes else int(links.value(A)))
+    answer, shot = working.answer(wanted, ID, PosteriorScene(key))
+    if answer is not None:
+        with picture, st.container(key=f"{ID}.picture" if answer.fresh else f"{ID}.picture_stage_stale"):
+            _map(key, answer)
+        _sentence(answer)
+    working.waiting(wanted, shot, answer)
+
+
+def _map(key: str, answer: working.Answer) -> None:
+    t, found = text.current(), answer.arrays
+    points, network = scene.shown(MapScene(key, POINTS)), vae_library.record(key)["config"]["network"]
+    latent_map(
+        key=f"{ID}.map",
+        ends={"a": A, "b": B},
+        layers=vae_library.decoder(key),
+        at=points["at"],
+        classes=points["labels"],
+        images=points["images"],
+        labels={name: t.template(f"{ID}.part.{name}") for name in LABELS},
+        posterior=Posterior(
+            found["mean"], found["std"], found["box"], found["density"],
+            float(found["log_evidence"]), float(found["elbo"]),
+        ),
+        activation=network["activation"],
+        output="sigmoid" if network["likelihood"] == "bernoulli" else "identity",
+    )  # fmt: skip
+
+
+def _sentence(answer: working.Answer) -> None:
+    found = answer.arrays
     numbers = {
         "evidence": _nats(float(found["log_evidence"])),
         "elbo": _nats(float(found["elbo"])),
         "gap": _nats(float(found["kl"])),
     }
-    text.prose(t.words(f"{ID}.caption" if strokes else f"{ID}.caption.empty", **numbers))
+    drawn = f"{ID}.caption" if answer.scene.strokes else f"{ID}.caption.empty"
+    text.prose(text.current().words(drawn, **numbers))
 
 
 def _pad() -> tuple:

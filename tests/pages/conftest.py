@@ -16,6 +16,7 @@ from core.diffusion.unet import UNetConfig
 from core.shipped import key_of_name
 from core.store import ModelNotFound, user_store
 from core.training import TrainingConfig
+from pages import working
 from tests.pages.apptest import DOTS_LEVELS, TINY_LEVELS
 from ui import text
 
@@ -24,6 +25,12 @@ from ui import text
 def quiet_language(monkeypatch: pytest.MonkeyPatch) -> None:
     """AppTest names the choices of a widget outside the session, where the fallback language is spoken."""
     monkeypatch.setattr(text, "FALLBACK", text.FALLBACK)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest runs no timers: a page waits here until what it needs is worked out, on a busy machine too."""
+    monkeypatch.setattr(working, "PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="module")

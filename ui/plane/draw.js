@@ -29,7 +29,7 @@ function paintLayer(layer, sheet) {
   const { pen, chart, theme, env } = sheet;
   pen.save();
   chart.clip(pen, layer.grow ? 6 : 1);                                 // the dot at the end of a line that grows is whole
-  pen.globalAlpha = layer.faint ? 1 / 3 : 1;
+  pen.globalAlpha = layer.faint ? strong(1 / 3) : 1;
   pen.lineJoin = pen.lineCap = "round";
   const mark = theme.mark[layer.role] ?? theme.ink;
   const frame = (name) => (layer[name] ? frameOf(layer[name], env.frame) : null);

@@ -7,6 +7,7 @@ whose docstring shows each kind.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,8 @@ def decode(setting: Setting, asked: str) -> tuple[object, str | None]:
                 known = {"1": True, "0": False, "true": True, "false": False}
                 return known[asked.lower()], None
             case "choice":
-                return {str(c): c for c in setting.choices}[asked], None
+                named = {str(c): c for c in setting.choices}
+                return (named[asked], None) if asked in named else _nearest(setting, as_number(asked))
             case "several":
                 named = {str(c): c for c in setting.choices}
                 parts = [p for p in asked.split("-") if p]
@@ -204,6 +206,16 @@ def as_number(asked: str | float) -> float:
     if not math.isfinite(number) or "_" in str(asked):  # Python reads 1_0 as ten; in a link these are two numbers
         raise ValueError(asked)
     return number
+
+
+def _nearest(setting: Setting, number: float) -> tuple[object, str | None]:
+    """The choice that is the nearest number, and a problem code if it is another; ValueError where none is a number."""
+    numbers = {}
+    for option in setting.choices:
+        with contextlib.suppress(ValueError):
+            numbers[option] = as_number(option)
+    found = min(numbers, key=lambda option: abs(numbers[option] - number))
+    return found, None if numbers[found] == number else "nearest"
 
 
 def _short(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
 import math
 import random
@@ -103,7 +104,9 @@ def says_the_same(setting: links.Setting, asked: str, value: object) -> bool:
         case "flag":
             return asked.lower() in (("1", "true") if value else ("0", "false"))
         case "choice":
-            return asked == str(value)
+            with contextlib.suppress(ValueError):
+                return asked == str(value) or float(asked) == float(value)
+            return False
         case "several":
             return {part for part in asked.split("-") if part} == set(map(str, value))
         case "points" | "strokes":

@@ -63,7 +63,7 @@ def allowed(setting: links.Setting, value: object) -> bool:
 def test_any_text_gives_an_allowed_value(setting, asked):
     value, problem = links.decode(setting, asked)
     assert allowed(setting, value)
-    assert problem in (None, "clamped", "clamped_rows", "too_many", "nonsense", "dropped", "unknown")
+    assert problem in (None, "clamped", "clamped_rows", "too_many", "nonsense", "dropped", "unknown", "nearest")
 
 
 @pytest.mark.parametrize("setting", ALL, ids=lambda s: s.kind)
@@ -95,6 +95,8 @@ def test_values_survive_a_link(number, name, digits):
         (SEVERAL, "3-12", (3,), "dropped"),
         (CHOICE, "euler", "ddim", "nonsense"),
         (CHOICE, "7", 7, None),
+        (CHOICE, "7.00", 7, None),
+        (CHOICE, "-1e9", 7, "nearest"),
         (ROWS, "1_2~3_4", ((1.0, 2.0), (3.0, 4.0)), None),
         (ROWS, "9_2", ((5.0, 2.0),), "clamped_rows"),
         (ROWS, "1_2~3_4~1_1~2_2", ((1.0, 2.0), (3.0, 4.0), (1.0, 1.0)), "too_many"),

@@ -307,7 +307,8 @@ def _plain(part: object, path: str, parts: dict[str, np.ndarray], frames: int) -
 
 def _array(layer: str, name: str, value: object, dimensions: int, frames: int) -> dict[str, Any]:
     array = np.asarray(value)
-    array = array if array.dtype == np.uint8 else array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits lies outside of every picture
+        array = array if array.dtype == np.uint8 else array.astype(np.float32)
     framed = array.ndim == dimensions + 1
     if array.ndim not in (dimensions, dimensions + 1) or (framed and len(array) != frames):
         raise ValueError(

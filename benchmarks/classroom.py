@@ -28,7 +28,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,8 +75,7 @@ class Student:
             if kind == "delta":
                 self._see(message)
             elif kind == "new_session":
-                if message.new_session.page_script_hash != self.pages.get(self.page):
-                    self.shown.clear()
+                self._begin(set(message.metadata.run.fragment_ids))
             elif kind == "navigation":
                 self.pages = {p.url_pathname or "overview": p.page_script_hash for p in message.navigation.app_pages}
             elif kind == "auto_rerun":
@@ -88,6 +87,13 @@ class Student:
                 self.answered.set()
             elif kind == "session_event" and message.session_event.HasField("script_compilation_exception"):
                 self.errors.append(str(message.session_event))
+
+    def _begin(self, fragments: set[str]) -> None:
+        """A run begins, of these fragments or of the whole page: what it draws takes the place of what was there."""
+        if not fragments:
+            for fragment in list(self.polls):
+                self._end_poll(fragment)
+        self.shown = {k: w for k, w in self.shown.items() if fragments and w[2] not in fragments}
 
     def _see(self, message: ForwardMsg) -> None:
         element = message.delta.new_element
@@ -101,8 +107,8 @@ class Student:
                 self.shown[key] = (kind, widget, message.delta.fragment_id)
 
     def _poll(self, fragment: str, seconds: float) -> None:
-        self._end_poll(fragment)
-        self.polls[fragment] = asyncio.create_task(self._ask_again(fragment, seconds))
+        if fragment not in self.polls:
+            self.polls[fragment] = asyncio.create_task(self._ask_again(fragment, seconds))
 
     def _end_poll(self, fragment: str) -> None:
         if fragment in self.polls:
@@ -112,9 +118,12 @@ class Student:
         while True:
             await asyncio.sleep(seconds)
             async with self.busy:
-                await self._rerun(fragment, polled=True)
+                with suppress(TimeoutError):  # the server does not answer for a fragment that has just gone
+                    await self._rerun(fragment, polled=True, patience=2)
 
-    async def _rerun(self, fragment: str = "", *, polled: bool = False, page: str = "", trigger: str = "") -> None:
+    async def _rerun(
+        self, fragment: str = "", *, polled: bool = False, page: str = "", trigger: str = "", patience: float = 60
+    ) -> None:
         """One run of the script, or of a fragment, and its end."""
         ask = BackMsg()
         client = ask.rerun_script
@@ -130,7 +139,7 @@ class Student:
             client.page_name = self.page
         self.answered.clear()
         await self.socket.send(ask.SerializeToString())
-        await asyncio.wait_for(self.answered.wait(), 60)
+        await asyncio.wait_for(self.answered.wait(), patience)
 
     async def act(self, what: str, **asked: str) -> None:
         """Something that a person does, timed from the click on: a poll under way is waited for."""
@@ -249,7 +258,7 @@ def processor(pid: int) -> float:
 
 
 def learnt(home: str) -> list[tuple[float, int]]:
-    """(time of day, examples) of the checkpoints that lie in the store now: when it was written, and what was learnt."""
+    """(time of day, examples) of the checkpoints that lie in the store now: when, and how much was learnt."""
     found = []
     for file in Path(home).rglob("*.json"):
         try:

@@ -107,10 +107,10 @@ def test_the_link_that_one_person_copies_opens_the_same_scene_in_the_other_langu
         values, told = dict(at.session_state[links.VALUES]), {p.key for p in at.session_state[links.PROBLEMS]}
         differ = {key for key in wanted if values[key] != wanted[key]}
         assert differ <= told, "what the link asked for and is not there is told"
-        for key, value in shown(at).items():
-            if key in values:
-                now = list(values[key]) if isinstance(value, list) else values[key]
-                assert value == now, key
+        in_sight = {key: value for key, value in shown(at).items() if key in values}
+        assert len(in_sight) > len(wanted) / 4
+        for key, value in in_sight.items():
+            assert value == (list(values[key]) if isinstance(value, list) else values[key]), key
         wanted, asked = values, copied(at)
         assert asked.keys() == values.keys()
         seen.append((values, set(drawn), asked))

@@ -82,7 +82,7 @@ function tall(height, root, other) {
   if (!isPresented() || !experiment) return height;
   const wish = (height * typeScale()) / 1.5;                                                     // 1.5 at 1366 × 768
   const above = host.getBoundingClientRect().top - experiment.getBoundingClientRect().top + 24;
-  if (above > innerHeight / 2) return Math.round(wish);
+  if (above > 0.6 * innerHeight) return Math.round(1.25 * wish);                                  // it cannot fit in any case
   return Math.round(Math.max(0.66 * wish, Math.min(1.35 * wish, innerHeight - above - other)));
 }
 

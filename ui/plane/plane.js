@@ -2,6 +2,7 @@
 // a person holds a handle, and until Python has heard of it, what stands here is.
 
 const LEAST_WIDTH = 220;        // of one of three or four panels side by side, in pixels
+const SETTLED = 700;            // ms after which what stands above a picture has its room
 
 const SAME = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -146,7 +147,11 @@ class Plane {
     });
     this.lay = lay;
     lay((this.height = this.header.height));
-    if (isPresented()) requestAnimationFrame(() => this.fill(lay));
+    clearTimeout(this.settling);
+    if (isPresented()) {
+      requestAnimationFrame(() => this.fill(lay));
+      this.settling = setTimeout(() => this.fill(lay), SETTLED);
+    }
     this.paint();
   }
 

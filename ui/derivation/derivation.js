@@ -86,7 +86,7 @@ class Derivation {
 
   // ---- where things are ----
 
-  tall() { return tall(this.header.height, this.root, 165 * typeScale()); }
+  tall() { return tall(this.header.height, this.root, 174 * typeScale()); }
 
   arrange(anew = false) {
     if (!this.header || !this.theme || !this.root.clientWidth) return;

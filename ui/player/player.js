@@ -142,7 +142,7 @@ class Player {
     const each = (inner - gap * (columns - 1)) / columns;
     const lines = 36 + 24 + (this.tracks.some((t) => t.foot.childElementCount) ? 24 : 0);
     const around = (narrow ? 18 : 26) + lines * this.theme.scale;
-    const height = tall(this.header.height, this.root, 70), folded = Math.max(200, (1.5 * height - around) / Math.ceil((n + hero) / columns));
+    const height = tall(this.header.height, this.root, 84), folded = Math.max(200, (1.5 * height - around) / Math.ceil((n + hero) / columns));
     this.tracks.forEach(({ track, painter, canvas, name, foot, panel, bar }, index) => {
       const wide = hero && index === 0;
       panel.classList.toggle("wide", wide);

@@ -280,6 +280,7 @@ class Transport {
 
   mark() {
     const { root, scrub, frame, count } = this;
+    const at = root.getRootNode().activeElement;                          // asked first: a button that is disabled loses the focus
     scrub.value = frame;
     scrub.disabled = count < 2;
     scrub.style.setProperty("--done", `${count > 1 ? (100 * frame) / (count - 1) : 0}%`);
@@ -290,7 +291,6 @@ class Transport {
     const ends = frame >= count - 1, next = this.move(ends ? frame : frame + 1) ?? "";
     this.next.textContent = next;
     this.name(this.buttons.forward, next && !ends ? `${this.labels.forward}: ${next}` : this.labels.forward);
-    const at = root.getRootNode().activeElement;                          // a disabled button would swallow the keys
     if (at?.disabled && this.bar.contains(at)) scrub.focus({ preventScroll: true });
     if (root.dataset.playing !== String(this.playing)) {
       const name = this.playing ? "pause" : "play";

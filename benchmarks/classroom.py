@@ -39,6 +39,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parents[1]
+ARRIVING = 20.0  # seconds over which the class comes in, one after another
 THINKING = (0.5, 1.5)  # seconds between an answer and the next action
 WALKS = 0.1  # so often the next action is another page
 TRAINING = "diffusion_model"
@@ -279,8 +280,9 @@ async def enter(address: str, name: int, query: str) -> Student:
     return student
 
 
-async def lesson(student: Student, until: float) -> None:
-    """Thinks, acts, until the time is over."""
+async def lesson(student: Student, wait: float, until: float) -> None:
+    """Comes in, thinks, acts, until the time is over."""
+    await asyncio.sleep(wait)
     places = [path for path in student.pages if path != "overview"]
     await student.walk(places[student.name % len(places)])
     while time.monotonic() < until:
@@ -333,12 +335,14 @@ async def together(address: str, home: str, pid: int, clients: int, seconds: flo
     marks: list[tuple[float, int]] = [(time.time(), 0)]  # it begins about now; replaced by the first checkpoint
     sizes: list[float] = []
     until = time.monotonic() + seconds
-    work = (processor(pid), processor(os.getpid()), time.monotonic())
+    work = (sum(map(processor, family(pid))), processor(os.getpid()), time.monotonic())
     ended = await asyncio.gather(
-        watch_store(home, pid, seconds, marks, sizes), *(lesson(s, until) for s in students), return_exceptions=True
+        watch_store(home, pid, seconds, marks, sizes),
+        *(lesson(s, s.name * ARRIVING / clients, until) for s in students),
+        return_exceptions=True,
     )
     spent = time.monotonic() - work[2]
-    shares = ((processor(pid) - work[0]) / spent, (processor(os.getpid()) - work[1]) / spent)
+    shares = ((sum(map(processor, family(pid))) - work[0]) / spent, (processor(os.getpid()) - work[1]) / spent)
     errors = [f"{type(e).__name__}: {e}" for e in ended if isinstance(e, BaseException)]
     for student in students:
         errors += student.errors

@@ -1,7 +1,7 @@
 """A run, and what people see of it. core.jobs makes the runs go."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from core.kept import Checkpoint
@@ -102,3 +102,7 @@ class Job:
     def snapshot(self) -> Snapshot:
         """The run now; takes no lock and never waits."""
         return self._run.snapshot
+
+    def glance(self) -> Snapshot:
+        """The same without the state, for those who only ask how it stands."""
+        return replace(self._run.snapshot, state=None)

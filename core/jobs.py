@@ -23,6 +23,7 @@ from typing import Any
 
 from core.job import Job, Run, RunConfig, Snapshot
 from core.kept import KEPT, Checkpoint, KeptCheckpoints
+from core.runner_process import RunnerProcess
 from core.store import ModelStore, StoreError, user_store
 from core.turns import Turns
 
@@ -138,6 +139,10 @@ class Runner:
         with self._changed:
             return tuple(Job(run) for run in self._turns)
 
+    def active(self) -> tuple[Snapshot, ...]:
+        """The runs that wait or work, without their states."""
+        return tuple(shot for job in self.jobs() if (shot := job.glance()).status in ("waiting", "running"))
+
     def kept(self, key: str) -> dict[str, Any] | None:
         """The record of the checkpoint that a run would go on from, with "kept_progress" (0 to 1) if known; or None."""
         return self._kept.record(key)
@@ -147,7 +152,7 @@ class Runner:
 
         So of those whose process has ended, and of those whose watchers had all gone.
         """
-        found = [r for r in self._kept.records() if not r.get("kept_ended") and r["key"] not in self._store]
+        found = self._kept.interrupted()
         with self._changed:
             here = {run.key for run in self._turns if run.status != "stopped" or run.by_hand}
         return [record for record in found if record["key"] not in here]
@@ -380,15 +385,22 @@ class Runner:
 
 
 _process_lock = threading.Lock()
-_process_runner: Runner | None = None
+_process_runner: "Runner | RunnerProcess | None" = None
+_apart = False
 
 
-def runner() -> Runner:
+def work_apart() -> None:
+    """From now on the runner works in a child process: what a server does that answers people meanwhile."""
+    global _apart
+    _apart = True
+
+
+def runner() -> "Runner | RunnerProcess":
     """The runner of this process, on this person's store; made on the first call and after a close."""
     global _process_runner
     with _process_lock:
         if _process_runner is None or _process_runner.closed:
-            _process_runner = Runner(user_store())
+            _process_runner = RunnerProcess() if _apart else Runner(user_store())
             atexit.register(_process_runner.close)
         return _process_runner
 

@@ -57,6 +57,10 @@ class KeptCheckpoints:
         found = self._store.records(KEPT) if self._store is not None else []
         return [{**record, "key": record["key"].removesuffix(KEPT)} for record in found]
 
+    def interrupted(self) -> list[dict[str, Any]]:
+        """Those of runs that nobody has ended and whose result is not in the store."""
+        return [r for r in self.records() if not r.get("kept_ended") and r["key"] not in self._store]
+
     def remove(self, key: str) -> None:
         """Forget the checkpoint of a run that has ended; if the store cannot, it is evicted one day."""
         self._memory.pop(key, None)

@@ -56,8 +56,32 @@ FORMAT = 1  # part of every key: what was kept by another version is not looked 
 MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together
 
 _log = logging.getLogger(__name__)
-_remembered: OrderedDict[Scene, dict[str, np.ndarray]] = OrderedDict()
-_lock = threading.Lock()
+
+
+class Memory:
+    """Arrays by scene, those that were asked for last at the end; how many bytes they are is known at any time."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._found: OrderedDict[Scene, Mapping[str, np.ndarray]] = OrderedDict()
+        self.bytes = 0
+
+    def get(self, scene: Scene) -> Mapping[str, np.ndarray] | None:
+        with self._lock:
+            found = self._found.get(scene)
+            if found is not None:
+                self._found.move_to_end(scene)
+            return found
+
+    def put(self, scene: Scene, arrays: Mapping[str, np.ndarray]) -> None:
+        with self._lock:
+            self.bytes += _size(arrays) - _size(self._found.pop(scene, {}))
+            self._found[scene] = arrays
+            while len(self._found) > 1 and self.bytes > MOST_BYTES:
+                self.bytes -= _size(self._found.popitem(last=False)[1])
+
+
+_remembered = Memory()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +108,9 @@ def shown(scene: Scene) -> Mapping[str, np.ndarray]:
 
 def at_hand(scene: Scene) -> Mapping[str, np.ndarray] | None:
     """The arrays of a scene, read-only, as they ship or were worked out last; None where there is work to do."""
-    with _lock:
-        found = _remembered.get(scene)
-        if found is not None:
-            _remembered.move_to_end(scene)
-            return found
+    found = _remembered.get(scene)
+    if found is not None:
+        return found
     found = _kept(scene.key)
     return None if found is None else remember(scene, found)
 
@@ -98,10 +120,7 @@ def remember(scene: Scene, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.
     found = {name: np.asarray(values) for name, values in arrays.items()}
     for array in found.values():
         array.flags.writeable = False
-    with _lock:
-        _remembered[scene] = found
-        while len(_remembered) > 1 and _size() > MOST_BYTES:
-            _remembered.popitem(last=False)
+    _remembered.put(scene, found)
     return found
 
 
@@ -129,8 +148,8 @@ def first() -> Iterator[Scene]:
         yield from import_module(f"core.scenes.{page}").FIRST
 
 
-def _size() -> int:
-    return sum(array.nbytes for arrays in _remembered.values() for array in arrays.values())
+def _size(arrays: Mapping[str, np.ndarray]) -> int:
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _kept(key: str) -> dict[str, np.ndarray] | None:

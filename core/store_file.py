@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 
 _NO_DIGEST = b"0" * 64
+MOST_RECORDS = 500  # that are remembered
+_records: dict[Path, tuple[tuple[int, int, int], dict[str, Any]]] = {}  # file: (what it was then, its record)
 
 
 class StoreError(Exception):
@@ -102,12 +104,22 @@ def opened(content: bytes, key: str) -> "tuple[dict[str, Tensor], dict[str, Any]
 
 
 def record_of_file(path: Path, key: str) -> dict[str, Any]:
-    """The record from the header of a file, after checking that the file is as long as its header says."""
+    """The record from the header of a file, after checking that the file is as long as its header says.
+
+    Pages ask for all records again and again, so what was read is remembered for as long as the file stays as it is.
+    """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        return _header(start + file.read(min(length, size)), size, key)[1]
+        about = os.fstat(file.fileno())
+        stamp = (about.st_ino, about.st_mtime_ns, about.st_size)
+        known = _records.get(path)
+        if known is None or known[0] != stamp:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            record = _header(start + file.read(min(length, about.st_size)), about.st_size, key)[1]
+            if len(_records) >= MOST_RECORDS:
+                _records.clear()
+            known = _records[path] = (stamp, record)
+        return dict(known[1])
 
 
 def _header(start: bytes, size: int, key: str) -> tuple[bytes, dict[str, Any]]:

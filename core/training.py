@@ -66,6 +66,7 @@ class TrainingState:
     rate: float  # examples a second, over the last seconds
     seconds: float  # spent on training, earlier sittings included
     problem: str | None  # "diverged", "out_of_memory" or None; after a problem no further state comes
+    parameters: int  # numbers that are learnt
     average: nn.Module  # the model with averaged weights, in evaluation mode
     weights: Callable[[], dict[str, Tensor]]  # copies of the averaged weights
     checkpoint: Callable[[], Checkpoint]  # copies of all that is needed to go on exactly
@@ -163,6 +164,7 @@ class _Run:
 
     def __init__(self, model: nn.Module, config: TrainingConfig):
         self.model, self.config = model.train(), config
+        self.parameters = sum(p.numel() for p in model.parameters())
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             model.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True
@@ -219,6 +221,7 @@ class _Run:
             rate=rate,
             seconds=self.seconds,
             problem=problem,
+            parameters=self.parameters,
             average=self.average,
             weights=self.weights,
             checkpoint=self.checkpoint,

@@ -60,8 +60,8 @@ def _run(wanted: SceneRun, place: str) -> Snapshot:
     # what failed here is not tried again by a mere look at the page
     job = (wanted.key in failed and runner.find(wanted.key)) or runner.ask(wanted, live.watcher())
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and job.snapshot().status in live.ACTIVE:
-        time.sleep(0.02)
+    while time.monotonic() < until and job.glance().status in live.ACTIVE:
+        time.sleep(0.03)
     shot = job.snapshot()
     if shot.status == "failed":
         failed.add(wanted.key)

@@ -56,8 +56,7 @@ class Axis:
 
 def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> Any:
     """An Altair chart of the curves; values that are not finite are left out. Empty curves give empty axes."""
-    import altair as alt
-
+    alt = _altair()
     rows = [row for number, line in enumerate(lines) for row in _rows(line, number, max(1, MOST // max(1, len(lines))))]
     names = [line.name for line in lines]
     legend = None
@@ -110,6 +109,15 @@ def show(chart: Any, *, key: str) -> None:
 def thin(count: int, most: int = MOST) -> np.ndarray:
     """Indices of at most `most` of `count` values, evenly spread, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)) if count else np.arange(0)
+
+
+def _altair() -> Any:
+    """The library, which need not check every chart against its schema: our charts differ in their numbers alone."""
+    import altair
+    from altair.utils import schemapi
+
+    schemapi.disable_debug_mode()
+    return altair
 
 
 def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:

@@ -10,12 +10,14 @@ import ast
 import html
 import io
 import keyword
+import threading
 import tokenize
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_parsing = threading.Lock()  # Python 3.11 counts the depth of a tree for all threads together, and stumbles over two
 
 
 def read(path: str, names: Sequence[str]) -> str:
@@ -27,10 +29,11 @@ def read(path: str, names: Sequence[str]) -> str:
     return _read(file, file.stat().st_mtime_ns, tuple(names))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _read(file: Path, stamp: int, names: tuple[str, ...]) -> str:
     source = file.read_text(encoding="utf-8")
-    found = dict(_defined(ast.parse(source)))
+    with _parsing:
+        found = dict(_defined(ast.parse(source)))
     lines, parts = source.splitlines(), []
     for name in names:
         if name not in found:
@@ -57,7 +60,7 @@ def show(source: str, highlight: Sequence[str] = ()) -> None:
     st.html(as_html(source, tuple(highlight)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def as_html(source: str, highlight: tuple[str, ...] = ()) -> str:
     """Python source as HTML: every token escaped and classed (kw, st, cm, nu), a `<span>` a line."""
     lines = source.splitlines()

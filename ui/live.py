@@ -47,12 +47,9 @@ def watcher() -> str:
 
 
 def runs() -> tuple[Any, ...]:
-    """Snapshots of the runs that are waiting or running on this server; nothing is imported for it."""
+    """The runs that are waiting or running on this server, without their states; nothing is begun for it."""
     jobs = sys.modules.get("core.jobs")
-    if jobs is None or not hasattr(jobs, "runner"):
-        return ()
-    shots = (job.snapshot() for job in jobs.runner().jobs())
-    return tuple(s for s in shots if s.status in ACTIVE)
+    return jobs.runner().active() if hasattr(jobs, "runner") else ()
 
 
 def alive() -> tuple[Any, ...]:
@@ -254,14 +251,14 @@ def _snapshot(name: str, config_key: str | None) -> Any:
     After a reload the session is new and the settings may be: then one of the same kind that this browser has started.
     """
     job = _find(st.session_state.get(f"live.{name}"))
-    if job is not None and job.snapshot().status in ACTIVE:
-        return job.snapshot()
+    if job is not None and (shot := job.snapshot()).status in ACTIVE:
+        return shot
     asked = _find(config_key)
-    if config_key and (asked is None or asked.snapshot().status not in ACTIVE):
+    if config_key and (asked is None or asked.glance().status not in ACTIVE):
         kind = config_key.partition("-")[0]
         for shot in runs():
             if shot.owner == watcher() and shot.key.partition("-")[0] == kind:
-                return shot
+                return _find(shot.key).snapshot()
     job = asked or job
     return job.snapshot() if job is not None else None
 

@@ -18,9 +18,10 @@ _started = threading.Event()
 
 
 def begin() -> None:
-    """Start the background thread that imports `MODULES` after the first paint."""
+    """Give the runs a process of their own, and start the thread that imports `MODULES` after the first paint."""
     if not _started.is_set():
         _started.set()
+        importlib.import_module("core.jobs").work_apart()
         threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 
@@ -44,4 +45,5 @@ def _import_all() -> None:
             importlib.import_module(name)
         except ImportError:  # the page that needs it will say so, where somebody can read it
             return
+    sys.modules["core.jobs"].runner().begin()  # its process imports them, too
     sys.modules["core.device"].settle_threads()  # for pages too, or each would take all cores for a millisecond's work

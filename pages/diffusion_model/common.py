@@ -117,8 +117,8 @@ def sampled(
     done = [_kept(config) for config in configs]
     asked = _asked([c for c, d in zip(configs, done, strict=True) if not d], slot)
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and any(job.snapshot().status in live.ACTIVE for job in asked.values()):
-        time.sleep(0.02)
+    while time.monotonic() < until and any(job.glance().status in live.ACTIVE for job in asked.values()):
+        time.sleep(0.03)
     shots = {key: job.snapshot() for key, job in asked.items()}
     _note_failures(shots, slot)
     done = [d or _done(shots[c.key]) for c, d in zip(configs, done, strict=True)]

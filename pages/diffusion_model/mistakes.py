@@ -104,8 +104,8 @@ def _asked(config: MistakeRun) -> Snapshot:
     known = runner.find(config.key) if st.session_state.get(failed) == config.key else None
     job = known or runner.ask(config, live.watcher())  # what failed here is not tried again by a mere look
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and job.snapshot().status in live.ACTIVE:
-        time.sleep(0.02)
+    while time.monotonic() < until and job.glance().status in live.ACTIVE:
+        time.sleep(0.03)
     shot = job.snapshot()
     st.session_state[failed] = config.key if shot.status == "failed" else None
     return shot

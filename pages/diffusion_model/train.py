@@ -138,7 +138,7 @@ def _run(shot: Any) -> None:
     if shot.status == "failed" and shot.message == "diverged":
         text.prose(t.words(f"{ID}.diverged", step=training.step))
     elif shot.status == "done":
-        parameters = sum(p.numel() for p in training.average.parameters())
+        parameters = training.parameters
         words = {"step": training.step, "seconds": text.number(training.seconds, 3), "parameters": f"{parameters:,}"}
         text.prose(t.words(f"{ID}.caption.done", **words))
         _offer(shot.key)

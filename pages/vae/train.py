@@ -162,7 +162,7 @@ def _run(shot: Any) -> None:
         rate = f"{state.config.training.learning_rate:g}"
         text.prose(t.words(f"{ID}.diverged", step=shot.detail, rate=rate, shown=f"{training.step:,}"))
     elif shot.status == "done":
-        count = sum(p.numel() for p in training.average.parameters())
+        count = training.parameters
         seconds = text.number(training.seconds, 3)
         text.prose(t.words(f"{ID}.caption.done", seconds=seconds, parameters=f"{count:,}", **words))
     else:

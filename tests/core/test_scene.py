@@ -35,7 +35,7 @@ calls: list[Powers] = []
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr(scene, "_remembered", type(scene._remembered)())
+    monkeypatch.setattr(scene, "_remembered", scene.Memory())
     calls.clear()
 
 
@@ -81,7 +81,7 @@ def test_memory_is_bounded(folder, monkeypatch):
     monkeypatch.setattr(scene, "MOST_BYTES", 8 * 50)
     for count in range(1, 30):
         scene.shown(Powers(1.0, count))
-    assert scene._size() <= 8 * 50
+    assert scene._remembered.bytes <= 8 * 50
     scene.shown(Powers(1.0, 29))
     assert len(calls) == 29
     scene.shown(Powers(1.0, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ MODEL = named("diffusion", "digits")
 @pytest.fixture(autouse=True)
 def afresh(home, small, monkeypatch):  # noqa: F811
     """A toy in the models' place, and nothing in memory that another test's toy made."""
-    monkeypatch.setattr(scene, "_remembered", OrderedDict())
+    monkeypatch.setattr(scene, "_remembered", scene.Memory())
     monkeypatch.setattr(first_paint, "guidance", lambda config: None)
 
 

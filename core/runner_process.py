@@ -3,14 +3,15 @@
 `RunnerProcess` stands in the server for the `core.jobs.Runner` of a child process and answers the same questions. A
 config goes over as plain data, states come back as plain data (core/plain.py), fetched when somebody looks at them.
 The child begins when somebody asks for a run. It ends with the server however that ends: its standard input closes, and
-it keeps what its runs had learnt.
-If the child ends, another one takes its place at the next question; what it had kept is offered for continuation.
+it keeps what its runs had learnt. If the child ends before, another one takes its place at the next question; what it
+had kept is offered for continuation.
 
 Run as a program this file is the child: `python -m core.runner_process`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from core import plain
 from core.job import RunConfig, Snapshot
@@ -30,6 +31,7 @@ from core.store import user_store
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("torch", "core.device", "core.training", "core.diffusion.sampling")  # imported before anybody asks
+REMEMBERED = 32  # whole snapshots that the server keeps; of others the child is asked again
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +55,11 @@ class RemoteJob:
 
 
 class RunnerProcess:
-    """A runner that works in a child process. See core.jobs.Runner, whose methods these are."""
+    """A runner that works in a child process. See core.jobs.Runner, whose methods these are.
+
+    Raises RuntimeError where the child could not answer a question, or no child can be begun. While there is no child
+    nothing is begun to answer what the store can tell, or that there is no run; nor after close.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -62,7 +68,7 @@ class RunnerProcess:
         self.closed = False
 
     def begin(self) -> None:
-        """Begin the child now, so that the first run need not wait for it."""
+        """Begin the child now, so that the first run need not wait for it. Raises RunnerClosed after close."""
         self._call("active")
 
     def ask(
@@ -103,71 +109,93 @@ class RunnerProcess:
 
     def snapshot(self, light: Snapshot) -> Snapshot:
         """The run's snapshot with its state; the one that is here already where nothing has changed."""
-        known = self._shots.get(light.key)
-        found = self._call("snapshot", light.key, known.version if known else -1)
+        shots = self._shots
+        known = shots.get(light.key)
+        found = self._child and self._call("snapshot", light.key, known.version if known else -1)
         if found is None:  # forgotten by the child, or by one that took its place
-            self._shots.pop(light.key, None)
+            shots.pop(light.key, None)
             return known or light
         if known is not None and found.version == known.version:
-            return known
-        self._shots[light.key] = found
+            # another child counts its versions anew
+            return known if shots is self._shots else self.snapshot(light)
+        shots.pop(light.key, None)
+        shots[light.key] = found
+        for key in list(shots)[:-REMEMBERED]:
+            shots.pop(key, None)
         return found
 
     def glance(self, light: Snapshot) -> Snapshot:
         """The run's snapshot without its state; the one that is given where the child has forgotten the run."""
-        return self._call("find", light.key) or light
+        return (self._child and self._call("find", light.key)) or light
 
     def close(self, timeout: float = 30.0) -> bool:
         """Stop all runs, keep what they had learnt and end the child; False if that took too long."""
         with self._lock:
-            self.closed, child = True, self._child
-            if child is None:
-                return True
-            try:
-                child.stdin.close()  # this is how it is told
-                child.wait(timeout)
-            except (OSError, subprocess.TimeoutExpired):
-                child.kill()
-                child.wait()
-                return False
-            return True
+            self.closed, child, self._child = True, self._child, None
+        return child is None or _ended(child, timeout)
 
     def _call(self, method: str, *values: Any) -> Any:
         """One question to the child and its answer. A child that has ended is replaced, once."""
-        from core.jobs import RunnerClosed
-
         message = plain.pack((method, values))
         with self._lock:
             if self.closed:
+                from core.jobs import RunnerClosed
+
                 raise RunnerClosed("The server is shutting down and takes no more runs.")
             try:
-                self._child = self._child or self._begin()
                 answer = self._exchange(message)
             except (OSError, EOFError) as error:
                 _log.error("The process of the runs has ended (%s); another one begins.", error)
-                self._child.kill()
-                self._child.wait()
-                self._shots.clear()
-                self._child = self._begin()
-                answer = self._exchange(message)
+                self._give_up()
+                try:
+                    answer = self._exchange(message)
+                except (OSError, EOFError) as error:
+                    self._give_up()
+                    raise RuntimeError(f"The process of the runs ends as soon as it begins ({error}).") from error
         kind, value = plain.unpack(answer)
         if kind == "error":
             raise RuntimeError(value)
         return value
 
     def _exchange(self, message: bytes) -> bytes:
+        if self._child is None:
+            self._child = _begun()
         _write(self._child.stdin, message)
         return _read(self._child.stdout)
 
-    @staticmethod
-    def _begin() -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "core.runner_process"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the server, which then closes this
-        )
+    def _give_up(self) -> None:
+        """Let go of the child, and of what was known of its runs."""
+        child, self._child, self._shots = self._child, None, {}
+        if child is not None:
+            child.kill()
+            _ended(child, None)
+
+
+def _begun() -> subprocess.Popen:
+    """A child, on the store that this process has."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "core.runner_process"],
+        cwd=ROOT,
+        env={**os.environ, "TEN_STEPS_HOME": str(user_store().folder.absolute())},  # may be relative to elsewhere
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the server, which then closes this
+    )
+
+
+def _ended(child: subprocess.Popen, timeout: float | None) -> bool:
+    """Tell a child to end, and wait; False if it took more than so many seconds and was killed."""
+    with contextlib.suppress(OSError):  # it has gone already, with a question unread
+        child.stdin.close()  # this is how it is told
+    try:
+        child.wait(timeout)
+        return True
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        return False
+    finally:
+        child.stdout.close()
 
 
 def answer(runner: Any, method: str, values: tuple) -> Any:
@@ -206,10 +234,13 @@ def _read(pipe: BinaryIO) -> bytes:
     return message
 
 
-def main() -> None:
-    """The child: answers until its standard input closes, then keeps what there is."""
+def main() -> NoReturn:
+    """The child: answers until its standard input closes, or it is told to end; then keeps what there is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # what a library reads is no question; on Windows to load one waits for whoever reads there
     os.dup2(2, 1)  # what a library prints is no answer
     from core import jobs
 
@@ -217,17 +248,24 @@ def main() -> None:
     threading.Thread(target=lambda: [import_module(name) for name in NEEDED], name="warm-up", daemon=True).start()
     try:
         while True:
-            method, values = plain.unpack(_read(questions))
-            try:
-                said = ("answer", answer(runner, method, values))
-            except Exception as error:
-                _log.exception("The question %s failed", method)
-                said = ("error", f"{type(error).__name__}: {error}")
-            _write(answers, plain.pack(said))
-    except (EOFError, OSError):
+            _write(answers, _answered(runner, _read(questions)))
+    except (EOFError, OSError, SystemExit):
         pass
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         runner.close()
+        logging.shutdown()
+        os._exit(0)  # all is kept; to take torch down in good order takes it a second
+
+
+def _answered(runner: Any, message: bytes) -> bytes:
+    """The answer to one message. What goes wrong is an answer, too: a question never ends the child."""
+    try:
+        method, values = plain.unpack(message)
+        return plain.pack(("answer", answer(runner, method, values)))
+    except Exception as error:
+        _log.exception("A question failed")
+        return plain.pack(("error", f"{type(error).__name__}: {error}"))
 
 
 if __name__ == "__main__":

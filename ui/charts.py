@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,26 +55,42 @@ class Axis:
     symlog: bool = False
 
 
-def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> Any:
-    """An Altair chart of the curves; values that are not finite are left out. Empty curves give empty axes."""
-    alt = _altair()
-    rows = [row for number, line in enumerate(lines) for row in _rows(line, number, max(1, MOST // max(1, len(lines))))]
-    names = [line.name for line in lines]
+def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> dict[str, Any]:
+    """A Vega-Lite chart of the curves; values that are not finite are left out. Empty curves give empty axes."""
+    most = max(1, MOST // max(1, len(lines)))
+    rows = [row for number, line in enumerate(lines) for row in _rows(line, number, most)]
+    looks = tuple((line.name, line.role, line.points, line.low is not None) for line in lines)
+    frame = _frame(looks, x, y, height, presenter.presenting(), colours.theme())
+    return {**frame, "data": {"values": rows}}
+
+
+@lru_cache(maxsize=256)
+def _frame(
+    looks: tuple[tuple[str, str, bool, bool], ...], x: Axis, y: Axis, height: int, presenting: bool, theme: str
+) -> dict[str, Any]:
+    """The chart without its rows, made once for all that differ in their numbers alone: Altair takes its time.
+
+    looks: of each curve its name, its role, whether its values are marked and whether they have bars. `presenting` and
+    `theme` are this session's, which decide on sizes and colours.
+    """
+    import altair as alt
+
+    names = [name for name, *_ in looks]
     legend = None
-    if len(lines) > 1:  # one for colour and shape together
+    if len(looks) > 1:  # one for colour and shape together
         legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, symbolDash=[1, 0])
     colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=[colours.mark(line.role) for line in lines]), legend=legend
+        "name:N", scale=alt.Scale(domain=names, range=[colours.mark(role) for _, role, *_ in looks]), legend=legend
     )
     seen: dict[str, int] = {}
     dashes, shapes = [], []
-    for line in lines:
-        place = seen[line.role] = seen.get(line.role, -1) + 1
-        dashes.append(list(colours.ROLES[line.role].dash) if place == 0 else [4 + 3 * place, 3])
+    for _, role, *_ in looks:
+        place = seen[role] = seen.get(role, -1) + 1
+        dashes.append(list(colours.ROLES[role].dash) if place == 0 else [4 + 3 * place, 3])
         shapes.append(SHAPES[len(shapes) % len(SHAPES)])
     dash = alt.StrokeDash("name:N", scale=alt.Scale(domain=names, range=[d or [1, 0] for d in dashes]), legend=None)
     shape = alt.Shape("name:N", scale=alt.Scale(domain=names, range=shapes), legend=legend)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(alt.Data(values=[])).encode(
         x=alt.X("x:Q", title=x.name, scale=_scale(alt, x), axis=_axis(alt, x)),
         color=colour,
         tooltip=[
@@ -83,41 +100,34 @@ def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) ->
         ],
     )
     up = alt.Y("y:Q", title=y.name, scale=_scale(alt, y), axis=_axis(alt, y))
-    thick = 1.5 if presenter.presenting() else 1.0
+    thick = 1.5 if presenting else 1.0
     layers = [base.mark_line(strokeWidth=2.5 * thick, clip=True).encode(y=up, strokeDash=dash)]
-    if any(line.points for line in lines):
+    if any(marked for _, _, marked, _ in looks):
         marked = base.transform_filter("datum.marked").mark_point(size=70 * thick, filled=True, opacity=1, clip=True)
         layers.append(marked.encode(y=up, shape=shape))
-    if any(line.low is not None for line in lines):
+    if any(barred for *_, barred in looks):
         bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.5 * thick, clip=True)
         layers.append(bars.encode(y=alt.Y("low:Q", scale=_scale(alt, y), title=y.name), y2="high:Q"))
-    return _dressed(alt.layer(*layers), height)
+    return _dressed(alt.layer(*layers), height).to_dict()
 
 
-def line(role: str, x_values: Sequence[float], y_values: Sequence[float], x: Axis, y: Axis, **options: Any) -> Any:
+def line(
+    role: str, x_values: Sequence[float], y_values: Sequence[float], x: Axis, y: Axis, **options: Any
+) -> dict[str, Any]:
     """A chart of one curve."""
     return curves([Curve(role, x_values, y_values, y.name)], x, y, **options)
 
 
-def show(chart: Any, *, key: str) -> None:
+def show(chart: dict[str, Any], *, key: str) -> None:
     """Draw a chart across the width of where it stands."""
     import streamlit as st
 
-    st.altair_chart(chart, width="stretch", theme=None, key=key)
+    st.vega_lite_chart(spec=chart, width="stretch", theme=None, key=key)
 
 
 def thin(count: int, most: int = MOST) -> np.ndarray:
     """Indices of at most `most` of `count` values, evenly spread, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)) if count else np.arange(0)
-
-
-def _altair() -> Any:
-    """The library, which need not check every chart against its schema: our charts differ in their numbers alone."""
-    import altair
-    from altair.utils import schemapi
-
-    schemapi.disable_debug_mode()
-    return altair
 
 
 def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:

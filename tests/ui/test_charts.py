@@ -11,7 +11,7 @@ X, Y = charts.Axis("Step"), charts.Axis("Loss", log=True)
 
 
 def spec(*lines: charts.Curve, x: charts.Axis = X, y: charts.Axis = Y) -> dict:
-    return charts.curves(list(lines), x, y).to_dict()
+    return charts.curves(list(lines), x, y)
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends():

@@ -101,9 +101,15 @@ class Killable:
         self.home, self.log = home, home / "app.log"
         self.process, self.base = _start(ROOT / "app.py", home, self.log)
 
+    def processes(self) -> list[int]:
+        """The server, and the process of its runs once there is one."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [self.process.pid, *(int(pid) for file in children for pid in file.read_text().split())]
+
     def kill(self) -> None:
-        """As when the power goes: it can keep nothing on the way out."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """As when the power goes: neither it nor its runs can keep anything on the way out."""
+        for pid in reversed(self.processes()):
+            os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def start(self) -> None:

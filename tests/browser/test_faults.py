@@ -26,19 +26,27 @@ def address(page: Page) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(page.url).query))
 
 
+def room(killable, size: int) -> None:
+    """Let the app write files up to so many bytes; a process that it has yet to begin may write no longer ones."""
+    limits = (size, resource.RLIM_INFINITY)
+    resource.prlimit(killable.process.pid, resource.RLIMIT_FSIZE, limits)  # handed down, so before others are listed
+    for pid in killable.processes():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
 def test_a_full_disk_a_killed_server_and_a_tab_that_drops_lose_nothing(killable, visit):
     tab = visit(f"{killable.base}/diffusion_model?{TRAIN}.data=moons&lang=en", lost=True)
     part(tab, f"{TRAIN}.length").get_by_text("Long").click()
     tab.wait_for_function(f"new URLSearchParams(location.search).get('{TRAIN}.length') === 'long'")
 
     # the disk is full: the run goes on, and says that nothing can be kept; once there is room it is kept after all
-    limits = resource.prlimit(killable.process.pid, resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+    room(killable, 30_000)
     press(tab, f"{TRAIN}.start")
     told = tab.get_by_text("There is no room to keep the model")
     told.wait_for(timeout=SLOW)
     assert not list(killable.home.glob("*.safetensors"))
     before = percent(tab, r"training · (\d+)%")
-    resource.prlimit(killable.process.pid, resource.RLIMIT_FSIZE, limits)
+    room(killable, resource.RLIM_INFINITY)
     told.wait_for(state="detached", timeout=SLOW)
     assert list(killable.home.glob("*.kept.safetensors"))
     assert percent(tab, r"training · (\d+)%") > before

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
 from core import scene
-from core.job import Snapshot
+from core.job import Job, Snapshot
 from core.scene_run import SceneRun
 from ui import live, text
 
-PATIENCE = 0.4  # seconds that a page waits for a quick run before it shows the last picture instead
+PATIENCE = 0.4  # seconds that a page waits for a quick run, if nothing else runs, before it shows the last picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +59,23 @@ def _run(wanted: SceneRun, place: str) -> Snapshot:
     st.session_state[f"{place}.asked"] = wanted.key
     # what failed here is not tried again by a mere look at the page
     job = (wanted.key in failed and runner.find(wanted.key)) or runner.ask(wanted, live.watcher())
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and job.glance().status in live.ACTIVE:
-        time.sleep(0.03)
+    wait_a_moment([job])
     shot = job.snapshot()
     if shot.status == "failed":
         failed.add(wanted.key)
     return shot
+
+
+def wait_a_moment(asked: Collection[Job]) -> None:
+    """Wait for quick runs, for a shorter time the more others there are: in a busy class they will not be quick."""
+    from core import jobs
+
+    if not asked:
+        return
+    others = max(0, len(jobs.runner().active()) - len(asked))
+    until = time.monotonic() + PATIENCE / (1 + others)
+    while time.monotonic() < until and any(job.glance().status in live.ACTIVE for job in asked):
+        time.sleep(0.03)
 
 
 def _leave_other(place: str, key: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ from core import first_paint
 from core.diffusion import library
 from core.diffusion.sampling import Frame, SamplingConfig, SamplingState
 from core.job import Job, Snapshot
+from pages import working
 from ui import chapter, controls, links, live, player, text
 
 PAGE = "diffusion_model"
@@ -20,7 +20,6 @@ NAMED = ("digits", "fashion", "moons", "rings", "blobs", "dinosaur")  # models t
 DIGITS = first_paint.DIGITS
 SAMPLER_NAMES = ("ddpm", "ddim", "heun", "dpm_solver_pp")
 POINTS = 2_000
-PATIENCE = 0.4  # seconds that a page waits for a quick run before it shows the last picture instead
 GREY = {"low": -3.0, "high": 3.0, "show_low": -1.0, "show_high": 1.0}
 
 
@@ -116,9 +115,7 @@ def sampled(
     shown = f"{PAGE}.{slot}.shown"
     done = [_kept(config) for config in configs]
     asked = _asked([c for c, d in zip(configs, done, strict=True) if not d], slot)
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and any(job.glance().status in live.ACTIVE for job in asked.values()):
-        time.sleep(0.03)
+    working.wait_a_moment(asked.values())
     shots = {key: job.snapshot() for key, job in asked.items()}
     _note_failures(shots, slot)
     done = [d or _done(shots[c.key]) for c, d in zip(configs, done, strict=True)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import html
-import time
 
 import numpy as np
 import streamlit as st
@@ -14,6 +13,7 @@ from core import scene
 from core.diffusion.mistake_run import COUNT, LINES, MISTAKES, REAL, Mark, MistakeRun, MistakeState, riddle
 from core.job import Snapshot
 from core.scenes.diffusion_model_mistakes import RangeScene
+from pages import working
 from pages.diffusion_model import common, train
 from ui import chapter, code, controls, links, live, player, text
 from ui.plane import Axis, Curve, Panel, Rule, plane
@@ -29,7 +29,6 @@ RIDDLE = links.whole(f"{ID}.riddle", 0, low=0, high=9_999)
 INDEX = links.whole(f"{ID}.index", 0, low=0, high=199)
 SETTINGS = (MODE, BUG, DATA, STEPS, CLIP, SEED, RIDDLE, INDEX)
 HEIGHT = 300
-PATIENCE = 0.4  # seconds that the page waits for a quick run
 
 
 @st.fragment
@@ -103,9 +102,7 @@ def _asked(config: MistakeRun) -> Snapshot:
     st.session_state[place] = config.key
     known = runner.find(config.key) if st.session_state.get(failed) == config.key else None
     job = known or runner.ask(config, live.watcher())  # what failed here is not tried again by a mere look
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and job.glance().status in live.ACTIVE:
-        time.sleep(0.03)
+    working.wait_a_moment([job])
     shot = job.snapshot()
     st.session_state[failed] = config.key if shot.status == "failed" else None
     return shot

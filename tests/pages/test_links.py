@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 
 from core import jobs, scene
 from pages import working
-from pages.diffusion_model import common, mistakes
 from tests.pages.apptest import said, sound, visitor
 from tests.pages.settings import NONSENSE, OF_MODELS, says_the_same, settings, some, texts
 from ui import catalogue, links, text
@@ -69,8 +68,7 @@ class Idle(jobs.Runner):
 def idle(home, monkeypatch) -> Iterator[Idle]:
     runner = Idle()
     monkeypatch.setattr(jobs, "runner", lambda: runner)
-    for module in (common, mistakes, working):
-        monkeypatch.setattr(module, "PATIENCE", 0.0)
+    monkeypatch.setattr(working, "PATIENCE", 0.0)
     yield runner
 
 

@@ -246,10 +246,10 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def memory(pid: int) -> float:
-    """Resident megabytes of the server, what it started included."""
-    pages = sum(int(Path(f"/proc/{p}/statm").read_text().split()[1]) for p in family(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def memory(pid: int) -> tuple[float, float]:
+    """Resident megabytes of the server, and of what it has started."""
+    pages = [int(Path(f"/proc/{p}/statm").read_text().split()[1]) for p in family(pid)]
+    return tuple(n * os.sysconf("SC_PAGE_SIZE") / 1e6 for n in (pages[0], sum(pages[1:])))
 
 
 def processor(pid: int) -> float:
@@ -333,7 +333,7 @@ async def together(address: str, home: str, pid: int, clients: int, seconds: flo
     for student in students:
         student.waits.clear()
     marks: list[tuple[float, int]] = [(time.time(), 0)]  # it begins about now; replaced by the first checkpoint
-    sizes: list[float] = []
+    sizes: list[tuple[float, float]] = []
     until = time.monotonic() + seconds
     work = (sum(map(processor, family(pid))), processor(os.getpid()), time.monotonic())
     ended = await asyncio.gather(
@@ -371,15 +371,15 @@ def main() -> None:
         complaints = [line for line in log.read_text().splitlines() if "Traceback" in line or "Error" in line]
     waits = sorted(wait for student in students for wait, _ in student.waits)
     cuts = statistics.quantiles(waits, n=100)
-    quarter = max(1, len(sizes) // 4)
     print(f"{options.clients} clients, {options.minutes:g} minutes, {len(waits)} actions")
     print(f"answer: median {statistics.median(waits):.3f} s, 90 % {cuts[89]:.3f} s, 99 % {cuts[98]:.3f} s, "
           f"longest {waits[-1]:.2f} s")  # fmt: skip
     if len(marks) > 1:
         together_rate = rate(marks)
         print(f"training: {together_rate:.0f} examples a second, alone {single:.0f}: {together_rate / single:.2f}")
-    print(f"memory: {statistics.mean(sizes[:quarter]):.0f} MB in the first quarter, "
-          f"{statistics.mean(sizes[-quarter:]):.0f} MB in the last, most {max(sizes):.0f} MB")  # fmt: skip
+    for name, process in zip(("server", "runs"), zip(*sizes, strict=True), strict=True):
+        tenths = [process[k * len(process) // 10] for k in range(10)] + [process[-1]]
+        print(f"memory of the {name}, MB, by tenths of the time: {' '.join(f'{size:.0f}' for size in tenths)}")
     print(f"processor: server {shares[0]:.2f} of {os.cpu_count()} cores, the clients themselves {shares[1]:.2f}")
     print(f"errors: {len(errors)} seen by clients, {len(complaints)} lines in the log")
     for what, count in Counter([*errors, *complaints]).most_common(10):

@@ -296,13 +296,13 @@ def test_however_a_server_ends_its_runs_are_kept_and_their_process_ends(how, tmp
             keys = json.loads(server.stdout.readline() or "null")
             assert keys, server.stderr.read()
             os.killpg(server.pid, how)
-            said, wrong = server.communicate(timeout=10)  # the child holds the pipe until it has ended
+            said, wrong = server.communicate(timeout=60)  # the child holds the pipe until it has ended
         finally:
             server.kill()
     assert not wrong
     if how == signal.SIGINT:  # which reaches a group: the child is in none
         *closed, seconds = json.loads(said)
-        assert closed == [True, True] and seconds < 5
+        assert closed == [True, True] and seconds < 25  # it ended by itself, and was not killed
     kept = ModelStore(tmp_path / "models").records(KEPT)
     assert sorted(record["key"] for record in kept) == sorted(key + KEPT for key in keys)
     assert all(record["entries"] and not record["kept_ended"] for record in kept)

@@ -54,7 +54,7 @@ class Runner:
         checkpoint_seconds: float = 60.0,
         *,
         watcher_seconds: float = WATCHER_SECONDS,
-        remembered: int = 32,
+        remembered: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._store = store

@@ -31,7 +31,7 @@ from core.store import user_store
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("torch", "core.device", "core.training", "core.diffusion.sampling")  # imported before anybody asks
-REMEMBERED = 32  # whole snapshots that the server keeps; of others the child is asked again
+REMEMBERED = 8  # whole snapshots that the server keeps; of others the child is asked again
 _log = logging.getLogger(__name__)
 
 

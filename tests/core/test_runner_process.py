@@ -265,7 +265,8 @@ def test_where_no_child_lives_it_is_said_and_the_next_question_tries_again(tmp_p
 
 
 SERVER = """
-import json, sys, time
+import json, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests in the background has it ignored
 from core.diffusion.quality import Entry, QualityConfig
 from core.runner_process import RunnerProcess
 one = RunnerProcess()

@@ -10,54 +10,20 @@ The server is fresh, so torch is not imported when the first page is opened.
 
 import argparse
 import math
-import os
 import re
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.serving import ROOT, server
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 MOVES = 200  # of the pointer over the latent map
 PLAYER = ".st-key-diffusion_model-denoise-player"
-
-
-@contextmanager
-def server(home: str) -> Iterator[str]:
-    """The app on a free port of this machine; models that are trained go to `home`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [Path(sys.executable).with_name("streamlit"), "run", "app.py", "--server.headless", "true"]
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "TEN_STEPS_HOME": home},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
 
 
 def first_paint(page: Page, address: str) -> tuple[float, float]:
@@ -94,7 +60,7 @@ def largest_message(page: Page, address: str) -> int:
 
 def measure_page() -> None:
     """Prints the figures of the page."""
-    with tempfile.TemporaryDirectory() as home, server(home) as address, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as home, server(home) as (address, _), sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for visit in ("fresh server, no torch yet", "second visitor", "third visitor"):
             page = browser.new_page(viewport={"width": 1366, "height": 768})
@@ -108,7 +74,7 @@ def measure_map() -> None:
     """Prints how long the picture under the pointer takes: the script's work, and from the event's own time on."""
     listen = """root => { window.waits = []; root.querySelector(".stage").addEventListener("pointermove",
         event => window.waits.push([Number(root.dataset.took), performance.now() - event.timeStamp])); }"""
-    with tempfile.TemporaryDirectory() as home, server(home) as address, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as home, server(home) as (address, _), sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.goto(f"{address}/vae?lang=en")
@@ -143,7 +109,7 @@ def alone(steps: int) -> float:
 
 def watched(steps: int) -> float:
     """Images a second of the run while a browser watches it, as the page tells them."""
-    with tempfile.TemporaryDirectory() as home, server(home) as address, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as home, server(home) as (address, _), sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.goto(f"{address}/diffusion_model?lang=en&diffusion_model.train.length=long")

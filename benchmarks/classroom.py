@@ -18,17 +18,11 @@ import json
 import os
 import random
 import re
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +32,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.serving import server
+
 ARRIVING = 20.0  # seconds over which the class comes in, one after another
 THINKING = (0.5, 1.5)  # seconds between an answer and the next action
 WALKS = 0.1  # so often the next action is another page
@@ -212,31 +207,6 @@ def said(state: WidgetState) -> str:
     return " ".join(str(state).split("\n")[1:]).strip()[:60]
 
 
-@contextmanager
-def server(home: str, log: Path) -> Iterator[tuple[str, int]]:
-    """The app on a free port of this machine; its address and process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [Path(sys.executable).with_name("streamlit"), "run", "app.py", "--server.headless", "true"]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [*command, "--server.port", str(port), "--server.address", "127.0.0.1"], cwd=ROOT,
-            env={**os.environ, "TEN_STEPS_HOME": home}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"ws://127.0.0.1:{port}/_stcore/stream", process.pid
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
-
-
 def family(pid: int) -> list[int]:
     """A process and all that it has started."""
     found = [pid]
@@ -271,10 +241,12 @@ def learnt(home: str) -> list[tuple[float, int]]:
     return sorted(found)
 
 
-async def enter(address: str, name: int, query: str) -> Student:
-    """A student with the page of training open."""
-    wire = await connect(address, subprotocols=["streamlit"], max_size=None, open_timeout=60)
-    student = Student(name, wire, random.Random(name), query=query)
+async def enter(address: str, name: int, query: str, kind: type[Student] = Student) -> Student:
+    """A student with a page open, the one that this kind begins with."""
+    wire = await connect(
+        address.replace("http", "ws", 1) + "/_stcore/stream", subprotocols=["streamlit"], max_size=None
+    )
+    student = kind(name, wire, random.Random(name), query=query)
     student.task = asyncio.create_task(student.listen())
     await student._rerun()
     return student

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import re
 import statistics
 import tempfile
@@ -20,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import connect
 
-from benchmarks.classroom import Student, processor, server
+from benchmarks.classroom import Student, enter, processor
+from benchmarks.serving import server
 
 FIT, EAR = "likelihood.fit", "likelihood.fit.ear"
 POLL = 3.0  # seconds between a member's polls, over which those who hear of something are spread
@@ -52,15 +51,6 @@ class Member(Student):
         await self.act(what, fragment=self.ears[EAR])
 
 
-async def enter(address: str, name: int, query: str) -> Member:
-    """A client with the page open."""
-    wire = await connect(address, subprotocols=["streamlit"], max_size=None, open_timeout=60)
-    member = Member(name, wire, random.Random(name), query=query)
-    member.task = asyncio.create_task(member.listen())
-    await member._rerun()
-    return member
-
-
 async def waiting(pid: int, seconds: float = 20.0) -> float:
     """The share of a core that the server takes while nobody does anything."""
     before = processor(pid)
@@ -74,11 +64,11 @@ def told(what: str, members: list[Member]) -> None:
 
 
 async def lesson(address: str, pid: int, count: int) -> None:
-    teacher = await enter(address, 0, "lang=en")
+    teacher = await enter(address, 0, "lang=en", Member)
     await asyncio.sleep(WARM)
     print(f"server alone with its teacher: {waiting_words(await waiting(pid))}")
     await teacher.press("shell.room.start")
-    students = [await enter(address, k, f"lang=en&room={teacher.code}") for k in range(1, count + 1)]
+    students = [await enter(address, k, f"lang=en&room={teacher.code}", Member) for k in range(1, count + 1)]
     for student in students:
         student.query = "lang=en"  # the browser takes the room out of the address
     print(f"{count} wait in a room: {waiting_words(await waiting(pid))}")

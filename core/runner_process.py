@@ -1,6 +1,6 @@
 """The runner in a process of its own, so that work and answers do not wait for one interpreter.
 
-`RunnerProcess` stands in the server for the `core.jobs.Runner` of a child process and answers the same questions. A
+`RunnerProcess` stands in the server for the `core.runner.Runner` of a child process and answers the same questions. A
 config goes over as plain data, states come back as plain data (core/plain.py), fetched when somebody looks at them.
 The child begins when somebody asks for a run. It ends with the server however that ends: its standard input closes, and
 it keeps what its runs had learnt. If the child ends before, another one takes its place at the next question; what it
@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, NoReturn
 from core import plain
 from core.job import RunConfig, Snapshot
 from core.kept import KeptCheckpoints
+from core.runner import RunnerClosed
 from core.store import user_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +56,7 @@ class RemoteJob:
 
 
 class RunnerProcess:
-    """A runner that works in a child process. See core.jobs.Runner, whose methods these are.
+    """A runner that works in a child process. See core.runner.Runner, whose methods these are.
 
     Raises RuntimeError where the child could not answer a question, or no child can be begun. While there is no child
     nothing is begun to answer what the store can tell, or that there is no run; nor after close.
@@ -139,8 +140,6 @@ class RunnerProcess:
         message = plain.pack((method, values))
         with self._lock:
             if self.closed:
-                from core.jobs import RunnerClosed
-
                 raise RunnerClosed("The server is shutting down and takes no more runs.")
             try:
                 answer = self._exchange(message)

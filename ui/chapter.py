@@ -166,15 +166,7 @@ class Chapter:
         with st.container(border=True, key=name):
             st.subheader(t.label("prediction.title"), anchor=False)
             text.prose(t.words(f"{name}.question"))
-            choice = st.radio(
-                t.label("prediction.pick"),
-                list(options),
-                index=None,
-                key=picked,
-                label_visibility="collapsed",
-                format_func=lambda option: t.words(f"{name}.option.{option}"),
-                disabled=state.get(locked, False),
-            )
+            choice = vote.choose(name, options, state.get(locked, False))
             if not state.get(locked):
                 st.button(
                     t.label("prediction.lock"),

@@ -37,19 +37,25 @@ def draw(name: str, options: Sequence[str], answer: Answer) -> None:
             _open(name, options, topic, joined, answer)
 
 
+def choose(name: str, options: Sequence[str], locked: bool) -> str | None:
+    """The options of a question, one of which can be picked until it is locked in."""
+    t = text.current()
+    return st.radio(
+        t.label("prediction.pick"),
+        list(options),
+        index=None,
+        key=f"{name}.pick",
+        label_visibility="collapsed",
+        format_func=lambda option: t.words(f"{name}.option.{option}"),
+        disabled=locked,
+    )
+
+
 def _open(name: str, options: Sequence[str], topic: room.Topic, joined: room.Room, answer: Answer) -> None:
     t, picked = text.current(), f"{name}.pick"
     if topic.mine is not None:
         st.session_state[picked] = topic.mine  # as it was locked in, before a reload too
-    choice = st.radio(
-        t.label("prediction.pick"),
-        list(options),
-        index=None,
-        key=picked,
-        label_visibility="collapsed",
-        format_func=lambda option: t.words(f"{name}.option.{option}"),
-        disabled=topic.mine is not None,
-    )
+    choice = choose(name, options, topic.mine is not None)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{name}.desk"):
         if topic.mine is None:
             st.button(

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from core import jobs, scene
+from core import scene
 from core import store as store_module
 from core.jobs import KEPT, Checkpoint, Job, Runner
+from core.runner import FIRST_SECONDS
 from core.store import ModelStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,7 +145,7 @@ def test_the_first_checkpoint_comes_early_and_each_one_later(make, store):
         if "a" + KEPT in store and store.record("a" + KEPT)["step"] not in kept:
             kept.append(store.record("a" + KEPT)["step"])
     late = [b - a for a, b in zip([0, *kept], kept, strict=False)]
-    assert late[:4] == pytest.approx([jobs.FIRST_SECONDS, 10, 20, 40], abs=1.5)
+    assert late[:4] == pytest.approx([FIRST_SECONDS, 10, 20, 40], abs=1.5)
     assert late[4:] == pytest.approx([60] * len(late[4:]), abs=1.5) and len(late) > 4
     gate.release(100)
 

@@ -12,7 +12,7 @@ import streamlit as st
 from core import scene
 from core.job import Job, Snapshot
 from core.scene_run import SceneRun
-from ui import live, text
+from ui import live, redraw, text
 
 PATIENCE = 0.4  # seconds that a page waits for a quick run, if nothing else runs, before it shows the last picture
 
@@ -88,24 +88,24 @@ def _leave_other(place: str, key: str | None) -> None:
 
 
 def waiting(wanted: SceneRun, shot: Snapshot | None, found: Answer | None) -> None:
-    """Says how far the run is that the page waits for, and draws the page anew when it is done; or that it failed."""
+    """How far the run is that an experiment waits for, which is drawn anew when it is done; or that it failed."""
     if shot is None:
         return
     if shot.status in live.ACTIVE:
-        _wait(wanted.key, found is not None)
+        _wait(wanted.key, found is not None, redraw.place())
     else:
         text.prose(live.message(shot.message or "failed"), small=True)
 
 
 @st.fragment(run_every=0.7)
-def _wait(key: str, kept: bool) -> None:
+def _wait(key: str, kept: bool, inside: str | None) -> None:
     from core import jobs
 
     jobs.runner().seen(live.watcher())
     job = jobs.runner().find(key)
     shot = live.held(f"working.{key}", job.snapshot() if job else None)
     if shot is None or shot.status not in live.ACTIVE:
-        st.rerun()
+        redraw.again(inside)
     share = shot.state.progress if shot.state is not None else 0.0
     words = "working.kept" if kept else "working.first"
     text.prose(text.current().label(words, percent=round(100 * share)), small=True)

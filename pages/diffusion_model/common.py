@@ -13,7 +13,7 @@ from core.diffusion import library
 from core.diffusion.sampling import Frame, SamplingConfig, SamplingState
 from core.job import Job, Snapshot
 from pages import working
-from ui import chapter, controls, links, live, player, text
+from ui import chapter, controls, links, live, player, redraw, text
 
 PAGE = "diffusion_model"
 NAMED = ("digits", "fashion", "moons", "rings", "blobs", "dinosaur")  # models that ship, in the order they are offered
@@ -130,24 +130,24 @@ def sampled(
 
 
 def waiting(expected: Expected | None) -> None:
-    """Says how far the run is that the page waits for, and draws the page anew when it is done; or that it failed."""
+    """How far the run is that an experiment waits for, which is drawn anew when it is done; or that it failed."""
     if expected is None:
         return
     if expected.shot.status in live.ACTIVE:
-        _wait(expected.config)
+        _wait(expected.config, redraw.place())
     else:
         text.prose(live.message(expected.shot.message or "failed"), small=True)
 
 
 @st.fragment(run_every=0.7)
-def _wait(config: SamplingConfig) -> None:
+def _wait(config: SamplingConfig, inside: str | None) -> None:
     from core import jobs
 
     jobs.runner().seen(live.watcher())
     job = jobs.runner().find(config.key)
     shot = live.held(f"{PAGE}.wait.{config.key}", job.snapshot() if job else None)
     if shot is None or shot.status not in live.ACTIVE:
-        st.rerun()
+        redraw.again(inside)
     step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, config.steps)
     text.prose(text.current().words(f"{PAGE}.denoise.waiting", step=step, steps=steps), small=True)
 

@@ -15,7 +15,7 @@ from core.job import Snapshot
 from core.scenes.diffusion_model_mistakes import RangeScene
 from pages import working
 from pages.diffusion_model import common, train
-from ui import chapter, code, controls, links, live, player, text
+from ui import chapter, code, controls, links, live, player, redraw, text
 from ui.plane import Axis, Curve, Panel, Rule, plane
 
 ID = "diffusion_model.mistakes"
@@ -40,9 +40,9 @@ def draw(page: chapter.Chapter) -> None:
         mode, asked = _controls()
         shot = _asked(asked)
         going = shot.status in live.ACTIVE
-        st.fragment(_walks, run_every=0.7 if going else None)(
-            asked, mode == "guess" and not _revealed(asked.data), going
-        )
+        # once they are over there is no fragment any more, which ends the polling
+        walks = st.fragment(_walks, run_every=0.7) if going else _walks
+        walks(asked, mode == "guess" and not _revealed(asked.data), going, redraw.place())
         if mode == "guess":
             _guess(asked, shot.state)
         elif shot.state is not None:
@@ -108,7 +108,7 @@ def _asked(config: MistakeRun) -> Snapshot:
     return shot
 
 
-def _walks(asked: MistakeRun, hidden: bool, was_going: bool) -> None:
+def _walks(asked: MistakeRun, hidden: bool, was_going: bool, inside: str | None) -> None:
     """Both walks as far as they are, and how far that is; the experiment is drawn anew when they are over."""
     from core import jobs
 
@@ -118,7 +118,7 @@ def _walks(asked: MistakeRun, hidden: bool, was_going: bool) -> None:
     shot = live.held(f"{ID}.walks.{asked.key}", job.snapshot() if job else None)
     going = shot is not None and shot.status in live.ACTIVE
     if was_going and not going:
-        st.rerun()
+        redraw.again(inside)
     if shot is not None and shot.state is not None:
         st.session_state[place] = (asked, shot.state, hidden)
     if place in st.session_state:  # before the first state there is the picture of before

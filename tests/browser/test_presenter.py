@@ -72,6 +72,14 @@ def test_keys_lead_over_experiments_and_steps_and_a_reload_goes_on(base, visit, 
     number.blur()
 
     page.locator("[data-testid=stMain]").evaluate("main => { main.scrollTop = 0; }")
+    save, menu = (page.locator(f".st-key-neural_network-autograd-link {part}") for part in (".save", ".menu"))
+    for close in (save.click, lambda: press("Escape")):
+        save.click()
+        menu.locator("button").first.wait_for()
+        close()
+        menu.wait_for(state="hidden")
+    assert page.evaluate(PRESENTING), "the key was the menu's"
+    page.locator("[data-testid=stMain]").evaluate("main => { main.scrollTop = 0; }")
     press("PageUp")  # above the first experiment: back to the step before, to its last
     page.wait_for_url("**/em*")
     lands(page, "em-rivals")

@@ -57,6 +57,28 @@ def test_the_copied_link_holds_every_setting_and_the_page_left_is_forgotten(base
     assert not [key for key in address(page) if key.startswith("diffusion_model.")]
 
 
+def test_a_link_opens_the_fold_that_it_names_and_then_leaves_the_page_where_it_is(base, visit, at_rest):
+    page = visit(f"{base}/likelihood?lang=en#likelihood-estimators")
+    copy, main = page.locator(".st-key-likelihood-estimators-link .copy"), page.locator("[data-testid=stMain]")
+    copy.wait_for()
+    there = "document.querySelector('.st-key-experiment-likelihood-estimators').getBoundingClientRect().top"
+    page.wait_for_function(f"{there} < 40")
+    preset = page.locator(".st-key-likelihood-estimators-presets button").first
+    preset.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    stands, before = main.evaluate("m => m.scrollTop"), page.url
+    assert page.evaluate(there) < -40
+    preset.click()
+    page.wait_for_url(lambda url: url != before)
+    at_rest(page)
+    page.wait_for_timeout(600)
+    assert main.evaluate("m => m.scrollTop") == stands
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as without https
+    copy.click()
+    page.get_by_text("Link copied.").wait_for()
+    assert copy.evaluate("b => b.getRootNode().activeElement === b"), "the keyboard has lost its place"
+
+
 def test_the_choice_of_a_language_holds_over_the_next_link(base, visit):
     page = visit(f"{base}/?lang=en")
     page.locator(".st-key-shell-language").get_by_text("한국어").click()

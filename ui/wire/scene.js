@@ -59,7 +59,8 @@ class Scene {
     const find = (what) => root.querySelector(what);
     Object.assign(this, { root, said: find("[role=status]"), going: find(".going"), field: find("input"), copying: find(".copy"), saving: find(".save"), cancel: find(".cancel"), menu: find(".menu") });
     this.copying.addEventListener("click", () => this.copyLink());
-    this.saving.addEventListener("click", () => this.open());
+    this.saving.addEventListener("pointerdown", () => { this.closes = this.isOpen; });     // the browser may close it before the click
+    this.saving.addEventListener("click", ({ detail }) => (detail && this.closes ? this.close() : this.open()));
     this.cancel.addEventListener("click", () => this.stop?.abort());
     this.menu.addEventListener("keydown", (event) => this.key(event));
     this.menu.addEventListener("beforetoggle", ({ newState }) => newState === "closed" && this.closed());
@@ -70,6 +71,7 @@ class Scene {
     this.dress(this.copying, MARK, data.label);
     this.dress(this.saving, DOWN, data.words.save);
     this.cancel.textContent = data.words.cancel;
+    this.field.setAttribute("aria-label", data.by_hand);
     this.menu.setAttribute("aria-label", data.words.save);
   }
 
@@ -90,7 +92,8 @@ class Scene {
     const link = linkOf(this.data), done = await copy(link);
     this.field.hidden = done;
     this.field.value = link;
-    if (!done) this.field.select();
+    if (done) this.copying.focus({ preventScroll: true });            // the old way has taken the focus
+    else this.field.select();
     this.say(done ? this.data.copied : this.data.by_hand, done ? SAID : 0);
   }
 
@@ -107,6 +110,7 @@ class Scene {
     } catch {
       return this.say(this.data.words.save_failed);
     }
+    if (this.isOpen) return;                                           // by another click, while the script was on its way
     this.menu.replaceChildren(...kinds.map((kind) => {
       const item = document.createElement("button");
       Object.assign(item, { type: "button", textContent: this.data.words[kind], tabIndex: -1 });
@@ -136,14 +140,15 @@ class Scene {
 
   get isOpen() { return this.menu.classList.contains("open"); }
 
-  // Escape and a click elsewhere come here too.
   close() {
     if (!this.isOpen) return;
+    this.closed();
     if (POPS) this.menu.hidePopover();
-    else this.closed();
   }
 
+  // A click elsewhere comes here, too.
   closed() {
+    if (!this.isOpen) return;
     const held = this.menu.contains(this.root.getRootNode().activeElement);
     this.menu.classList.remove("open");
     this.watching?.abort();
@@ -154,10 +159,11 @@ class Scene {
   key(event) {
     const items = [...this.menu.children], now = items.indexOf(this.root.getRootNode().activeElement);
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: items.length - 1 }[event.key];
-    if (event.key === "Tab" || (event.key === "Escape" && !POPS)) this.close();
-    if (next === undefined) return;
+    if (event.key === "Tab") this.close();
+    if (next === undefined && event.key !== "Escape") return;
     event.preventDefault();
-    event.stopPropagation();
+    event.stopPropagation();                                           // an Escape that closes it does not end presenting
+    if (next === undefined) return this.close();
     items[(next + items.length) % items.length].focus();
   }
 
@@ -199,8 +205,4 @@ export default function ({ data, parentElement }) {
   if (!SCENES.has(root)) SCENES.set(root, new Scene(root));
   keepAddress(data);
   SCENES.get(root).load(data);
-  if (location.hash === "#" + data.anchor && globalThis.tenStepsAnchor !== location.href) {
-    globalThis.tenStepsAnchor = location.href;
-    setTimeout(() => document.querySelector(`.st-key-experiment-${data.anchor}`)?.scrollIntoView(), 400);
-  }
 }

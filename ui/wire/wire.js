@@ -1,7 +1,11 @@
-// The page's own wiring: language, theme and presenting on <html>, a cookie for the chosen language.
+// The page's own wiring: language, theme and presenting on <html>, a cookie for the chosen language, the way to the
+// experiment that a link names.
 
 const FORMULAS = '[class*="st-key-line-"] .katex-display';
 const UNFOLDED = 300;                         // ms after which a fold that opens has its room
+const AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]";
+const PATIENCE = 20_000;                      // ms that an experiment may take to come
+const SETTLED = 400;                          // ms after which it stands where it stays
 const KEPT = "ten_steps_presenting";          // of the tab, so that a reload or a link in it goes on presenting
 
 function shownTheme() {
@@ -33,6 +37,30 @@ function reach() {
   }
 }
 
+// A link that ends in the name of an experiment leads there, once; one that is folded opens. Whoever does something
+// meanwhile is left where they are.
+function follow() {
+  const anchor = location.hash.slice(1);
+  if (!/^[\w-]+$/.test(anchor)) return;
+  const going = new AbortController(), { signal } = going, until = performance.now() + PATIENCE;
+  for (const what of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(what, () => going.abort(), { signal, passive: true });
+  let opened = false;
+  const look = () => {
+    if (signal.aborted || performance.now() > until) return void going.abort();
+    const there = document.querySelector(`.st-key-experiment-${anchor}`);
+    if (there?.querySelector(`.st-key-${anchor}-link`)) {                       // the last of it that comes
+      return void setTimeout(() => { if (!signal.aborted) there.scrollIntoView(); going.abort(); }, SETTLED);
+    }
+    const fold = there?.querySelector('[class*="-fold"] details:not([open]) > summary');
+    if (fold && !opened && document.querySelector(AT_REST)) {
+      opened = true;
+      fold.click();
+    }
+    setTimeout(look, 100);
+  };
+  look();
+}
+
 export default function (component) {
   const { data, setStateValue, setTriggerValue } = component;
   const root = document.documentElement;
@@ -57,5 +85,7 @@ export default function (component) {
     const later = () => { clearTimeout(wire.later); wire.later = setTimeout(reach, UNFOLDED); };
     document.addEventListener("toggle", later, true);
     addEventListener("resize", later);
+    addEventListener("hashchange", follow);
+    follow();
   }
 }

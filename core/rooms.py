@@ -6,10 +6,13 @@
     rooms().answer(other, "likelihood.fit", (1.5, 0.5))
     rooms().reveal(token, "likelihood.fit")
     rooms().of(other).topic("likelihood.fit").answers    what everybody answered, in no order that says who
+    rooms().lead(rooms().key(token), tablet)             a second browser that owns the room
 
-Whoever begins a room owns it: only the owner asks, reveals, clears and ends. Everything handed out is immutable. A room
-lives in this process's memory and ends by itself: when nobody in it has given a sign of life for half an hour, or after
-a school day. Codes have five of 27 signs: a lesson is too short to guess one of 14 million.
+Whoever begins a room owns it: only an owner asks, reveals, clears and ends. The room's key, which owners alone are
+shown, lets another browser own it too: a second device, or the same one once its cookie is lost. Everything handed out
+is immutable. A room lives in this process's memory and ends by itself: when nobody in it has given a sign of life for
+half an hour, or after a school day. Codes have five of 27 signs: a lesson is too short to guess one of 14 million, and
+a browser that was wrong too often waits. A key has 128 bits.
 """
 
 from __future__ import annotations
@@ -34,14 +37,16 @@ MOST_ROOMS, MOST_MEMBERS, MOST_TOPICS = 40, 100, 40
 MOST_ANSWERS = 100  # to a question: what a picture can show, and what can be worked out while a class waits
 MOST_NUMBERS = 16  # in an answer
 MOST_TEXT = 64  # characters of a topic's name or an option
-REMEMBERED = 1000  # members of rooms that have ended, to whom that has not been said yet
+MOST_OWNERS = 4  # browsers that lead a room
+MOST_MISSES, PAUSE = 20, 60.0  # wrong codes of one browser within so many seconds, after which it waits for the rest
+REMEMBERED = 1000  # members of rooms that have ended, to whom that has not been said yet; browsers that guessed wrong
 
 Answer = str | tuple[float, ...]
 Status = Literal["open", "closed", "revealed"]
 
 
 class RoomError(ValueError):
-    """What cannot be done, with a `code` for which the page has a sentence: unknown, full, owner, invalid."""
+    """What cannot be done, with a `code` for which the page has a sentence: unknown, often, full, owner, invalid."""
 
     def __init__(self, code: str, sentence: str):
         super().__init__(sentence)
@@ -76,7 +81,7 @@ class Topic:
     """One question of a room, as one member may see it.
 
     version: grows when it is asked, closed, revealed or cleared, not with each answer.
-    count, expected: how many have answered, of how many who are there (the owner only counts if he answered).
+    count, expected: how many have answered, of how many who are there (an owner only counts if he answered).
     mine: this member's answer, or None.  answers: all of them once it is revealed, sorted; empty before.
     """
 
@@ -99,7 +104,7 @@ class Topic:
 class Room:
     """A room as one member may see it.
 
-    owner: whether it is this member's.  people: how many members are there now, the owner not among them.
+    owner: whether it is this member's.  people: how many members are there now, its owners not among them.
     version: of the latest change of a topic.
     """
 
@@ -125,9 +130,10 @@ class _Topic:
 @dataclass
 class _Room:
     code: str
-    owner: str
+    owners: set[str]
     begun: float
-    seen: dict[str, float]  # token: last sign of life; the owner's too
+    seen: dict[str, float]  # token: last sign of life; the owners' too
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     topics: dict[str, _Topic] = field(default_factory=dict)
     version: int = 0
 
@@ -145,13 +151,14 @@ class Rooms:
         self._rooms: dict[str, _Room] = {}
         self._where: dict[str, str] = {}  # token: code
         self._ended: OrderedDict[str, str] = OrderedDict()  # token: code of a room that has ended under it
+        self._misses: OrderedDict[str, tuple[int, float]] = OrderedDict()  # token: wrong codes, since when
 
     def begin(self, owner: str) -> str:
         """A new room's code; the one that this owner has already, if there is one. RoomError "full"."""
         with self._lock:
             self._forget()
             mine = self._room(owner)
-            if mine is not None and mine.owner == owner:
+            if mine is not None and owner in mine.owners:
                 return mine.code
             if len(self._rooms) >= MOST_ROOMS:
                 raise RoomError("full", f"There are {MOST_ROOMS} rooms already; one has to end first.")
@@ -160,33 +167,40 @@ class Rooms:
             while code in self._rooms:
                 code = _draw()
             now = self._clock()
-            self._rooms[code] = _Room(code, owner, now, {owner: now})
+            self._rooms[code] = _Room(code, {owner}, now, {owner: now})
             self._where[owner] = code
             self._ended.pop(owner, None)
             return code
 
     def join(self, code: object, member: str) -> str:
-        """Enter a room, and leave the one before. RoomError: "unknown" code, "full", or "owner" of another room."""
+        """Enter a room, and leave the one before. RoomError: "unknown" code, "full", or "owner" of another room.
+
+        After too many unknown codes none is looked at for a while: "often".
+        """
         with self._lock:
             self._forget()
-            room = self._rooms.get(read_code(code))
+            self._enter(self._found(code, member), member)
+            return self._where[member]
+
+    def key(self, owner: str) -> str:
+        """What lets another browser own the room, too. RoomError if it is not an "owner" who asks."""
+        with self._lock:
+            return self._owned(owner).key
+
+    def lead(self, key: object, token: str) -> str:
+        """Enter the room of this key as one of its owners; its code. RoomError as `join`; "full" of owners, too."""
+        asked = str(key)[:MOST_TEXT].encode(errors="replace")
+        with self._lock:
+            self._forget()
+            room = next((r for r in self._rooms.values() if secrets.compare_digest(r.key.encode(), asked)), None)
             if room is None:
-                raise RoomError("unknown", "There is no room with this code, or it has ended.")
-            before = self._room(member)
-            if before is room:
-                room.seen[member] = self._clock()
-                return room.code
-            if before is not None and before.owner == member:
-                raise RoomError("owner", "Whoever has a room of his own must end it before he joins another.")
-            if len(room.seen) >= MOST_MEMBERS:
-                for absent in room.seen.keys() - self._there(room) - {room.owner}:
-                    del room.seen[absent], self._where[absent]
-            if len(room.seen) >= MOST_MEMBERS:
-                raise RoomError("full", f"The room is full: {MOST_MEMBERS} people are in it.")
-            self._leave(member)
-            room.seen[member] = self._clock()
-            self._where[member] = room.code
-            self._ended.pop(member, None)
+                raise RoomError("unknown", "There is no room with this key, or it has ended.")
+            if token not in room.owners and len(room.owners) >= MOST_OWNERS:
+                room.owners &= self._there(room)
+                if len(room.owners) >= MOST_OWNERS:
+                    raise RoomError("full", f"A room is led from {MOST_OWNERS} browsers at most.")
+            self._enter(room, token)
+            room.owners.add(token)
             return room.code
 
     def of(self, token: str) -> Room | None:
@@ -198,11 +212,11 @@ class Rooms:
                 return None
             room.seen[token] = self._clock()
             topics = tuple(self._shown(room, name, token) for name in room.topics)
-            people = len(self._there(room) - {room.owner})
-            return Room(room.code, room.owner == token, people, room.version, topics)
+            people = len(self._there(room) - room.owners)
+            return Room(room.code, token in room.owners, people, room.version, topics)
 
     def leave(self, token: str) -> None:
-        """Out of the room; what was answered stays. With its owner a room ends."""
+        """Out of the room; what was answered stays. With an owner who leaves a room ends."""
         with self._lock:
             self._leave(token)
 
@@ -276,9 +290,41 @@ class Rooms:
 
     def _owned(self, owner: str) -> _Room:
         room = self._room(owner)
-        if room is None or room.owner != owner:
-            raise RoomError("owner", "Only the one who began the room can do this.")
+        if room is None or owner not in room.owners:
+            raise RoomError("owner", "Only who owns the room can do this.")
         return room
+
+    def _found(self, code: object, member: str) -> _Room:
+        """The room of this code, unless this browser has been wrong too often."""
+        now = self._clock()
+        misses, since = self._misses.get(member, (0, now))
+        if now - since > PAUSE:
+            misses, since = 0, now
+        if misses >= MOST_MISSES:
+            raise RoomError("often", f"{MOST_MISSES} codes were wrong; in {PAUSE:.0f} seconds there is another try.")
+        room = self._rooms.get(read_code(code))
+        if room is None:
+            self._misses[member] = (misses + 1, since)
+            self._misses.move_to_end(member)
+            while len(self._misses) > REMEMBERED:
+                self._misses.popitem(last=False)
+            raise RoomError("unknown", "There is no room with this code, or it has ended.")
+        return room
+
+    def _enter(self, room: _Room, member: str) -> None:
+        before = self._room(member)
+        if before is not room:
+            if before is not None and member in before.owners:
+                raise RoomError("owner", "Whoever has a room of his own must end it before he joins another.")
+            if len(room.seen) >= MOST_MEMBERS:
+                for absent in room.seen.keys() - self._there(room) - room.owners:
+                    del room.seen[absent], self._where[absent]
+            if len(room.seen) >= MOST_MEMBERS:
+                raise RoomError("full", f"The room is full: {MOST_MEMBERS} people are in it.")
+            self._leave(member)
+            self._where[member] = room.code
+            self._ended.pop(member, None)
+        room.seen[member] = self._clock()
 
     def _open(self, room: _Room, name: str, question: Question) -> None:
         if not name or len(name) > MOST_TEXT or not _sound(question):
@@ -289,7 +335,7 @@ class Rooms:
 
     def _shown(self, room: _Room, name: str, token: str) -> Topic:
         topic = room.topics[name]
-        expected = len((self._there(room) - {room.owner}) | topic.answers.keys())
+        expected = len((self._there(room) - room.owners) | topic.answers.keys())
         answers = tuple(sorted(topic.answers.values())) if topic.status == "revealed" else ()
         mine = topic.answers.get(token)
         count = len(topic.answers)
@@ -304,7 +350,7 @@ class Rooms:
         self._where.pop(token, None)
         if room is None:
             return
-        if room.owner == token:
+        if token in room.owners:
             self._end(room)
         else:
             room.seen.pop(token, None)

@@ -3,9 +3,11 @@
     joined = room.here()                               core.rooms.Room as this browser may see it, or None: alone
     room.desk("likelihood.fit", room.Question(…), answer=(mean, std))     ask, hand in, reveal
     room.ear("likelihood.fit", joined)                 draws the fragment that it stands in anew when the topic changes
+    room.secret(joined, "likelihood.fit")              whether a picture would give an answer away just now
 
 Outside a room nothing here polls. In one, a fragment of the shell looks every few seconds and sends one small message;
-ears (ui/pulse) hear it in the browser, and only what has changed is drawn anew. `?room=CODE` in any link leads in.
+ears (ui/pulse) hear it in the browser, and only what has changed is drawn anew. `?room=CODE` in any link leads in, and
+`?lead=KEY`, which only the owner is shown, makes another browser an owner too.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ from urllib.parse import urlsplit, urlunsplit
 import streamlit as st
 
 from core.rooms import Question, Room, RoomError, Topic, rooms
-from ui import catalogue, live, text
+from ui import catalogue, live, presenter, text
 from ui.pulse import ear as _ear
 from ui.pulse import pulse as _pulse
 
 __all__ = [
     "Question", "Room", "Topic",
-    "answer", "arrive", "asked", "bar", "clear", "desk", "ear", "expect", "here", "note", "pulse", "reveal",
+    "answer", "arrive", "asked", "bar", "clear", "desk", "ear", "expect", "here", "note", "pulse", "reveal", "secret",
 ]  # fmt: skip
 
 OWNER_EVERY, MEMBER_EVERY = 2.0, 3.0  # seconds between two looks at the room
-PARAMETER = "room"
+PARAMETER, LEAD = "room", "lead"
 EVERY = "shell.room.every"  # in place of a topic's name: all of them
 CODE, NOTE, TROUBLE, ARRIVED = "room.code", "room.note", "room.trouble", "room.arrived"
 LOCAL = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
@@ -69,14 +71,21 @@ def clear(name: str) -> None:
     _try(rooms().clear, name)
 
 
-def ear(name: str, joined: Room, said: str = "") -> None:
+def secret(joined: Room | None, name: str) -> bool:
+    """Whether this member is to find the answer to a topic without being shown it: it is asked and not yet revealed."""
+    topic = joined.topic(name) if joined is not None and not joined.owner else None
+    return topic is not None and topic.status != "revealed"
+
+
+def ear(name: str, joined: Room, said: str = "", place: str = "") -> None:
     """Hears of changes of a topic as it was drawn, or (name EVERY) of any, or (name "") of none.
 
     said: a label's name; its {{count}} of answers, or of people, and its {{expected}} are kept up to date.
+    place: where it stands, if not where the topic is asked.
     """
     topic = joined.topic(name)
     _ear(
-        key=f"{name or 'shell.room'}.ear",
+        key=f"{place or name or 'shell.room'}.ear",
         data=_news(joined)
         | {"topic": name, "every": name == EVERY, "version": topic.version if topic else 0, "said": _template(said)},
         on_changed_change=lambda: None,
@@ -128,11 +137,14 @@ def desk(
 
 def arrive() -> None:
     """Called by the shell before a page runs: into the room that the link names; out of one that has ended."""
-    state, asked = st.session_state, st.query_params.get(PARAMETER)
-    if asked and state.get(ARRIVED) != asked:
-        state[ARRIVED], state[NOTE] = asked, None
+    state, key, code = st.session_state, st.query_params.get(LEAD), st.query_params.get(PARAMETER)
+    if (key or code) and state.get(ARRIVED) != (key, code):
+        state[ARRIVED], state[NOTE] = (key, code), None
         try:
-            rooms().join(asked, live.watcher())
+            if key:
+                rooms().lead(key, live.watcher())
+            else:
+                rooms().join(code, live.watcher())
         except RoomError as error:
             state[NOTE] = (error.code, "")
     joined, ended = here(), rooms().farewell(live.watcher())
@@ -156,7 +168,13 @@ def bar() -> None:
         st.html(f'<div class="room-code">{joined.code}</div>')
         ear("", joined, "room.people")
         if joined.owner:
-            _way_in(t, joined.code)
+            st.caption(t.label("room.link"))
+            if _link(t, PARAMETER, joined.code, "room.square"):
+                st.caption(f":material/info: {t.label('room.local')}")
+            if not presenter.presenting():  # what a projector shows is everybody's
+                with st.expander(t.label("room.lead"), icon=":material/key:"):
+                    st.caption(t.label("room.lead_what"))
+                    _link(t, LEAD, rooms().key(live.watcher()), "room.lead_square")
         else:
             st.caption(t.label("room.member"))
         st.button(
@@ -228,24 +246,24 @@ def _alone(t: text.Words) -> None:
         st.caption(f":material/info: {t.label(f'room.{trouble}')}")
 
 
-def _way_in(t: text.Words, code: str) -> None:
-    """The link to the page that the owner is on, as his browser calls it, and the same as a picture for tablets."""
-    link, local = address(st.context.url, code)
-    if link is None:
-        return
-    st.caption(t.label("room.link"))
-    st.code(link, language=None, wrap_lines=True)
-    if local:
-        st.caption(f":material/info: {t.label('room.local')}")
-    else:
+def _link(t: text.Words, parameter: str, value: str, alt: str) -> bool:
+    """The link to the page that the owner is on, as his browser calls it, and the same as a picture for tablets.
+
+    Returns whether it leads nowhere from other machines; then there is no picture.
+    """
+    link, local = address(st.context.url, value, parameter)
+    if link is not None:
+        st.code(link, language=None, wrap_lines=True)
+    if link is not None and not local:
         import segno
 
         drawn = segno.make(link, error="m").svg_data_uri(border=2, omitsize=True)
-        st.html(f'<img class="room-square" alt="{html.escape(t.label("room.square"))}" src="{html.escape(drawn)}">')
+        st.html(f'<img class="room-square" alt="{html.escape(t.label(alt))}" src="{html.escape(drawn)}">')
+    return local
 
 
-def address(url: str | None, code: str) -> tuple[str | None, bool]:
-    """The link into a room from the address that a browser uses, and whether it leads nowhere from other machines."""
+def address(url: str | None, value: str, parameter: str = PARAMETER) -> tuple[str | None, bool]:
+    """A link into a room from the address that a browser uses, and whether it leads nowhere from other machines."""
     try:
         parts = urlsplit(url or "")
         host = parts.hostname or ""
@@ -253,7 +271,7 @@ def address(url: str | None, code: str) -> tuple[str | None, bool]:
         return None, False
     if parts.scheme not in ("http", "https") or not PLACE.fullmatch(parts.netloc) or not PATH.fullmatch(parts.path):
         return None, False
-    link = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", f"{PARAMETER}={code}", ""))
+    link = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", f"{parameter}={value}", ""))
     return link, LOCAL.fullmatch(host) is not None
 
 

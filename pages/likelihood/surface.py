@@ -8,8 +8,9 @@ import streamlit as st
 from core import scene
 from core.scenes.likelihood import MAP, OUTCOMES, SurfaceScene
 from core.scenes.likelihood import POINTS as FIRST_POINTS
+from pages.likelihood import fit_together
 from pages.likelihood.common import ENDS, number, places, power, row
-from ui import chapter, controls, links, text
+from ui import chapter, controls, links, room, text
 from ui.plane import Axis, Cloud, Contours, Curve, Density, Dot, Editor, Heat, LogLikelihood, Normal, Panel, plane
 
 ID = "likelihood.surface"
@@ -35,7 +36,12 @@ PRESETS = {
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=(POINTS, MEAN, STD, RATE, STEPS, COORDINATES)):
-        t = text.current()
+        t, joined = text.current(), room.here()
+        if room.secret(joined, fit_together.ID):  # the top of the map is what the class looks for
+            with st.container(key=f"{ID}.said", gap=None):
+                text.prose(t.label("room.held", title=t.words(f"{fit_together.ID}.title")))
+                room.ear(fit_together.ID, joined, place=ID)
+            return
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             controls.select(COORDINATES)
             controls.select(RATE, names=lambda rate: f"{rate:g}")
@@ -57,6 +63,8 @@ def draw(page: chapter.Chapter) -> None:
         with st.container(key=f"{ID}.said", gap=None):
             for sentence in sentences(settings, shown):
                 text.prose(sentence)
+            if joined is not None:
+                room.ear(fit_together.ID, joined, place=ID)
         controls.presets(ID, PRESETS)
 
 

@@ -1,4 +1,5 @@
-"""A teacher and two students in one room: in by link and by code; a guess and a question, revealed to all at once."""
+"""A teacher and two students in one room: in by link and by code; a guess and a question, revealed to all at once; the
+teacher's second device."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def test_a_lesson(serve, visit):
     press(teacher, "shell.room.start")
     teacher.locator(".room-code").wait_for()
     code = teacher.locator(".room-code").inner_text()
-    expect(teacher.locator("[data-testid=stPopoverBody] code")).to_have_text(f"{base}/likelihood?room={code}")
+    expect(teacher.locator("[data-testid=stPopoverBody] code").first).to_have_text(f"{base}/likelihood?room={code}")
     says(teacher, "works on this computer only")
 
     one = visit(f"{base}/likelihood?{FIT}.mean=3&room={code}&lang=ko", width=820, theme="dark", has_touch=True)
@@ -40,6 +41,8 @@ def test_a_lesson(serve, visit):
     expect(marker(two)).to_have_text(code, timeout=SLOW)
     two.keyboard.press("Escape")
     says(teacher, "^2 have joined$")
+    teacher.get_by_text(EN.label("room.lead")).click()
+    key = teacher.locator("[data-testid=stPopoverBody] code").last.inner_text()
     teacher.keyboard.press("Escape")
 
     press(teacher, f"{FIT}.ask")
@@ -68,8 +71,12 @@ def test_a_lesson(serve, visit):
         says(student, t.label("room.vote.all", count=1, right=1))
         expect(part(student, QUESTION).locator("tr.right")).to_contain_text(t.words(f"{QUESTION}.option.n"))
 
-    press(teacher, "shell.room")
-    press(teacher, "shell.room.leave")
+    tablet = visit(f"{key}&lang=en", width=820, has_touch=True)
+    expect(part(tablet, f"{FIT}.close")).to_be_visible(timeout=SLOW)
+    tablet.wait_for_function("!location.search.includes('lead=')")
+    press(tablet, "shell.room")
+    press(tablet, "shell.room.leave")
+    expect(marker(teacher)).to_have_count(0, timeout=SLOW)
     says(one, KO.label("room.ended", code=code))
     says(two, EN.label("room.ended", code=code))
     expect(marker(two)).to_have_count(0)

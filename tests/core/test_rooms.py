@@ -59,6 +59,44 @@ def test_a_code_is_read_as_it_was_meant(house):
     assert house.of("two") is None
 
 
+def test_a_key_makes_another_browser_an_owner(house, code, clock):
+    key = house.key("teacher")
+    for who in ("one", "stranger"):
+        refused("owner", house.key, who)
+    for wrong in ("", None, key[:-1], key + "0", code, "ä" * 22, "\ud800", house._rooms[code]):
+        refused("unknown", house.lead, wrong, "one")
+    assert house.lead(key, "one") == house.lead(key, "tablet") == code
+    assert house.of("one").owner and house.of("tablet").owner and house.of("teacher").owner
+    assert house.of("two").people == 1 and house.key("tablet") == key
+    house.ask("tablet", "vote", VOTE)
+    assert house.of("two").topic("vote").expected == 1, "owners are not waited for"
+    house.reveal("teacher", "vote")
+    assert house.begin("one") == code
+    other = house.begin("another")
+    refused("owner", house.lead, key, "another")
+    refused("owner", house.join, other, "tablet")
+    house.lead(key, "fourth")
+    refused("full", house.lead, key, "fifth")
+    clock.now += rooms.PRESENT + 1  # those who gave no sign of life make room
+    house.of("tablet")
+    assert house.lead(key, "fifth") == code and house.of("tablet").owner and not house.of("teacher").owner
+    house.leave("fifth")
+    assert house.farewell("tablet") == code
+    refused("unknown", house.lead, key, "fifth")
+
+
+def test_a_browser_that_guesses_waits_and_nobody_else_does(house, code, clock):
+    for _ in range(rooms.MOST_MISSES):
+        refused("unknown", house.join, "?", "guesser")
+    refused("often", house.join, code, "guesser")
+    assert house.join(code, "beside") == code, "a whole class comes from one address"
+    clock.now += rooms.PAUSE + 1
+    assert house.join(code, "guesser") == code
+    for i in range(rooms.REMEMBERED + 50):
+        refused("unknown", house.join, "?", f"g{i}")
+    assert len(house._misses) == rooms.REMEMBERED
+
+
 def test_one_has_one_room(house, code):
     assert house.begin("teacher") == code
     assert house.join(code, "teacher") == code and house.of("teacher").owner

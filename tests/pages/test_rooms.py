@@ -69,7 +69,12 @@ def test_a_class_answers_the_page_s_question(language):
     assert not students[0].radio(key=f"{name}.pick").disabled, "alone, the page asks as ever"
 
 
-FIT = "likelihood.fit"
+FIT, SURFACE = "likelihood.fit", "likelihood.surface"
+
+
+def planes(at: AppTest, experiment: str) -> int:
+    """How many planes of an experiment are drawn."""
+    return sum(c.proto.id.endswith(f"-{experiment}.plane") for c in at.get("bidi_component"))
 
 
 @pytest.mark.parametrize("language", text.languages())
@@ -91,8 +96,12 @@ def test_a_class_guesses_the_best_curve(language):
         )
         press(at, f"{FIT}.hand_in")
         assert at.button(key=f"{FIT}.hand_in").disabled, "until the curve is another"
+        assert not planes(at, SURFACE), "its top is the answer"
+        assert t.label("room.held", title=t.words(f"{FIT}.title")) in said(at)
     assert keys(run(teacher)) & {f"{FIT}.best", f"{FIT}.hand_in"} == set()
+    assert planes(teacher, SURFACE)
     press(teacher, f"{FIT}.reveal")
+    assert planes(run(students[0]), SURFACE)
     best = (np.mean(XS), np.std(XS))
     *below, middle = [
         stats.norm(*best).logpdf(XS).sum() - stats.norm(*guess).logpdf(XS).sum()

@@ -83,6 +83,22 @@ def test_whoever_owns_a_room_is_told_to_end_it_first(house):
     assert house.of(teacher.session_state["live.watcher"]).owner
 
 
+def test_the_owner_s_link_is_shown_to_the_owner_alone_and_to_no_projector(house, monkeypatch):
+    monkeypatch.setattr(room, "address", lambda url, value, parameter: (f"http://a/?{parameter}={value}", True))
+    teacher = press(visit(), "shell.room.start")
+    code, key = teacher.session_state["room.code"], house.key(teacher.session_state["live.watcher"])
+    student = visit(room=code)
+    assert [c.value for c in teacher.code] == [f"http://a/?room={code}", f"http://a/?lead={key}"]
+    assert not student.code
+    tablet = visit(lead=key)
+    assert house.of(tablet.session_state["live.watcher"]).owner and polls(tablet) == 1
+    wrong = visit(lead=key[::-1])
+    assert text.Words("en").label("room.unknown") in said(wrong) and polls(wrong) == 0
+    teacher.session_state["presenting"] = True
+    assert [c.value for c in sound(teacher.run()).code] == [f"http://a/?room={code}"]
+    assert house.of(student.session_state["live.watcher"]).people == 1
+
+
 def test_a_full_house_says_so(house, monkeypatch):
     monkeypatch.setattr(rooms, "MOST_ROOMS", 0)
     assert text.Words("en").label("room.full") in said(press(visit(), "shell.room.start"))
@@ -101,6 +117,7 @@ def test_a_full_house_says_so(house, monkeypatch):
 )
 def test_the_link_is_made_of_the_browser_s_own_address(url, link, local):
     assert room.address(url, "K7M3P") == (link, local)
+    assert room.address(url, "a-_9", room.LEAD)[0] == (link and link.replace("room=K7M3P", "lead=a-_9"))
 
 
 def test_who_is_elsewhere_is_led_to_what_the_class_is_asked(house):

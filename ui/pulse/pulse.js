@@ -4,8 +4,8 @@ export default function (component) {
   news.now = component.data;
   news.told.dispatchEvent(new Event("news"));
   const address = new URL(location.href);
-  if (address.searchParams.has("room")) {
-    address.searchParams.delete("room");
+  if (address.searchParams.has("room") || address.searchParams.has("lead")) {
+    for (const name of ["room", "lead"]) address.searchParams.delete(name);
     history.replaceState(history.state, "", address);
   }
   return () => { news.now = null; };

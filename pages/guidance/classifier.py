@@ -26,7 +26,7 @@ LEVEL = links.whole(f"{ID}.level", 60, low=1, high=200)
 EXAMPLES = {"short": 10_000, "medium": 30_000, "long": 120_000}
 BATCH = 128
 CHANCE = 0.1  # of ten digits
-WIDTH = 800  # pixels of two square panels
+WIDTH = 640  # pixels of two square panels: the shading fills them
 
 
 @st.fragment

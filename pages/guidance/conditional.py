@@ -142,7 +142,7 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
                 x=Axis("", -0.6, 9.6, shown=False),
                 y=Axis(t.words(f"{ID}.axis.share"), low - 0.12 * (1 - low), 1.0 + 0.06 * (1 - low)),
                 layers=[
-                    Paths(name="intervals", role="exact", at=whiskers),
+                    Paths(name="intervals", role="model", at=whiskers),
                     Cloud(name="shares", role="model", at=np.stack([np.arange(10.0), shares], axis=1), size=5.0),
                     *names,
                 ],
@@ -154,7 +154,7 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
     worst = int(np.argmin(shares))
     others = table[worst].copy()
     others[worst] = -1
-    values = {"gamma": sheets.plain(scale), "all": percent(right.sum() / totals.sum()), "worst": worst}
+    values = {"gamma": sheets.plain(scale), "all": _nearly(int(right.sum()), int(totals.sum())), "worst": worst}
     values |= {"share": percent(shares[worst]), "other": int(np.argmax(others)), "times": int(others.max())}
     values |= {"count": f"{int(totals[worst]):,}", "missed": percent(1 - _accuracy())}
     text.prose(t.words(f"{ID}.measured" if others.max() > 0 else f"{ID}.perfect", **_only(values, others.max() > 0)))
@@ -164,6 +164,12 @@ def _agreement(kept: GuidanceState | None, scale: float) -> None:
 def _accuracy() -> float:
     """The share of real test digits that the classifier which judges here names rightly, from its record."""
     return float(shipped().record(named("classifier", "digits"))["test_accuracy"])
+
+
+def _nearly(right: int, total: int) -> str:
+    """A share in percent. What is not all of them is not told as 100.0."""
+    shown = percent(right / total)
+    return f"{100 * right / total:.2f}" if shown == "100.0" and right < total else shown
 
 
 def _only(values: dict, mistaken: bool) -> dict:

@@ -128,4 +128,4 @@ def _recorded(scene: Side) -> list[tuple[str, list[str]]]:
 
 
 def _millions(count: int) -> str:
-    return f"{count / 1e6:,.1f}"
+    return text.number(count / 1e6)

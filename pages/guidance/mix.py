@@ -85,7 +85,9 @@ def _digits(model: str) -> None:
 def _sheets(found: working.Answer) -> None:
     """Three players of one clock: both labels, and each alone; what an independent classifier sees in the ends."""
     t, a, asked = text.current(), found.arrays, found.scene
-    pulls = [f"{text.number(w)} × {y}" for y, w in zip(asked.labels, asked.weights, strict=True)]
+    pulls = [
+        t.words(f"{ID}.pull", weight=text.number(w), digit=y) for y, w in zip(asked.labels, asked.weights, strict=True)
+    ]
     titles = {"both": " + ".join(pulls).replace("+ −", "− "), "first": pulls[0], "second": pulls[1]}
     tracks = [
         player.Track(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import streamlit as st
 
@@ -148,9 +150,10 @@ def _gaussian() -> None:
     error = np.sqrt(2 / MANY)
     numbers = {"gamma": text.number(gamma, 4), "steps": f"{steps:,}", "count": f"{MANY:,}"}
     for name, closed, walk, seen in zip(("ode", "sde"), (ode, sde), a["own_walked"], a["own_measured"], strict=True):
+        measured, off = _measured(float(seen), float(seen * error))
         numbers |= {
             name: text.number(closed, 4), f"{name}_walked": text.number(float(walk), 4),
-            f"{name}_measured": text.number(float(seen), 3), f"{name}_error": text.number(float(seen * error), 1),
+            f"{name}_measured": measured, f"{name}_error": off,
         }  # fmt: skip
     text.prose(t.words(f"{ID}.gaussian.caption", **numbers))
     if np.isfinite(tilted):
@@ -165,6 +168,14 @@ def _gaussian() -> None:
     off = max(abs(float(walk) / limit - 1) for walk, limit in zip(a["own_walked"], (ode, sde), strict=True))
     if off > COARSE:
         text.prose(t.words(f"{ID}.gaussian.coarse", steps=f"{steps:,}", off=text.number(100 * off)), small=True)
+
+
+def _measured(value: float, error: float) -> tuple[str, str]:
+    """A measured number and its standard error: two digits of the error, and the number no further than it is known."""
+    if not 1e-4 <= error < 100:
+        return text.number(value), text.number(error, 2)
+    places = 1 - math.floor(math.log10(error))
+    return f"{value:.{places}f}", f"{error:.{places}f}"
 
 
 def _against(a, gamma: float) -> Panel:

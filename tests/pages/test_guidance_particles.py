@@ -12,7 +12,7 @@ from core.diffusion import noisy_classifier
 from core.scenes.guidance_particles import Blend, Clouds, Variances
 from core.scenes.guidance_pulled import Lost, Mixed, Pair
 from core.shipped import named
-from pages.guidance import classifier, mix
+from pages.guidance import classifier, mix, particles
 from tests.pages.apptest import finished, fits, layer, message, number, press, said, visitor
 from ui import text
 
@@ -59,6 +59,7 @@ def test_what_is_said_is_what_is_drawn(language):
     # conditions composed
     mixed = scene.shown(Mixed(named("diffusion", "digits")))["named"][0]
     found = fits(f"{MIX}.caption", at, language)
+    assert re.fullmatch(r"1\.5 × .3. \+ 1\.5 × .8.", found["mix"])  # a digit in quotes is no number
     assert (int(found["as_first"]), int(found["as_second"])) == ((mixed == 3).sum(), (mixed == 8).sum())
     blend = scene.shown(Blend((1.0, 1.0, 0.25)))
     found = fits(f"{MIX}.points", at, language)
@@ -90,6 +91,13 @@ def test_between_is_said_only_where_the_points_are():
     between = text.Words("en").words(f"{MIX}.points.several")
     assert between in said(visit(mix__left=1, mix__right=1, mix__top=0.25))
     assert between not in said(visit(mix__left=10, mix__right=0.25))
+
+
+def test_a_measured_number_is_told_as_far_as_it_is_known():
+    assert particles._measured(0.3790, 0.01198) == ("0.379", "0.012")
+    assert particles._measured(0.2430, 0.00768) == ("0.2430", "0.0077")
+    assert particles._measured(372.4, 11.78) == ("372", "12")
+    assert particles._measured(1.22e-15, 3.86e-17) == ("1.22 × 10⁻¹⁵".replace(" ", "\u00a0"), "3.9\u00a0×\u00a010⁻¹⁷")
 
 
 def test_what_is_seen_fits_under_a_track():

@@ -30,6 +30,7 @@ MANY = 2_000  # particles behind every measured variance
 FINEST = 500  # with more steps than these, only the γ that is set is measured: the rest would keep people waiting
 GRID = 13  # arrows each way
 WINDOW = 3.6  # the pictures reach from −WINDOW to WINDOW both ways
+WIDE = 3  # a picture of equal units that is broader than high reaches further across: WINDOWs that shading covers
 
 
 def mixture_denoiser(T: int) -> MixtureDenoiser:
@@ -160,7 +161,7 @@ class SameArrow(Scene):
     """With exact scores: ∇ log p_t(label | x_t) by autograd, and the difference of two scores, on a grid of points.
 
     t in 1..T. Arrays: at (G, 2); gradient and difference (G, 2); gap (), the largest distance of the two guided ε̂ at
-    γ = `gamma`; posterior (P, P), p_t(label | x) over the window, row 0 at low y.
+    γ = `gamma`; posterior (P, WIDE·P), p_t(label | x) over the window and WIDE times as far across, row 0 at low y.
     """
 
     label: int = 0
@@ -185,8 +186,11 @@ class SameArrow(Scene):
             classifier_guided(denoiser, denoiser.log_posterior, self.gamma, schedule)(x, t, label),
             classifier_free(denoiser, self.gamma)(x, t, label),
         )
-        side = torch.linspace(-WINDOW, WINDOW, 61, dtype=torch.float64, device="cpu")
-        plane = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1)  # [row y, column x]
+        up, across = (
+            torch.linspace(-far * WINDOW, far * WINDOW, far * 61, dtype=torch.float64, device="cpu")
+            for far in (1, WIDE)
+        )
+        plane = torch.stack(torch.meshgrid(across, up, indexing="xy"), dim=-1)  # [row y, column x]
         return {
             "at": x.numpy(),
             "gradient": score_from_noise(schedule, x, t, by_classifier - none).numpy(),

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core import library, scene
-from core.scenes.guidance_particles import WINDOW, SameArrow
+from core.scenes.guidance_particles import WIDE, WINDOW, SameArrow
 from core.scenes.guidance_pulled import PAIR, Lost, Pair
 from core.shipped import named
 from core.store import StoreError, user_store
@@ -26,7 +26,7 @@ LEVEL = links.whole(f"{ID}.level", 60, low=1, high=200)
 EXAMPLES = {"short": 10_000, "medium": 30_000, "long": 120_000}
 BATCH = 128
 CHANCE = 0.1  # of ten digits
-WIDTH = 640  # pixels of two square panels: the shading fills them
+WIDTH = 640  # pixels of two square panels
 
 
 @st.fragment
@@ -230,7 +230,7 @@ def _same_arrow() -> None:
         level = int(controls.slider(LEVEL))
     gamma = float(links.value(GAMMA))
     a = scene.shown(SameArrow(t=level, gamma=gamma))
-    box = (-WINDOW, WINDOW)
+    box, wide = (-WINDOW, WINDOW), (-WIDE * WINDOW, WIDE * WINDOW)
     panels = [
         Panel(
             name=name,
@@ -238,7 +238,7 @@ def _same_arrow() -> None:
             x=Axis("x₁", *box),
             y=Axis("x₂", *box),
             layers=[
-                Heat(name="posterior", role="condition", values=a["posterior"], x=box, y=box, low=0.0, high=1.6),
+                Heat(name="posterior", role="condition", values=a["posterior"], x=wide, y=box, low=0.0, high=1.6),
                 Arrows(name="arrows", role=role, at=a["at"], by=a[name]),
             ],
             equal=True,

@@ -81,6 +81,12 @@ def test_with_exact_scores_both_arrows_are_one():
     a = scene.shown(SameArrow())
     assert float(a["gap"]) < 1e-12
     np.testing.assert_allclose(a["gradient"], a["difference"], atol=1e-12)
+    y, x = np.linspace(-3.6, 3.6, 61), np.linspace(-10.8, 10.8, 183)  # the shading reaches past the arrows
+    clean = scene.shown(SameArrow(t=1))["posterior"]
+    assert clean.shape == (61, 183) and np.isfinite(clean).all()
+    rows, columns = [30, 20, 45, 5], [91, 80, 95, 20]
+    exact = shares(np.stack([x[columns], y[rows]], axis=1))[:, 0]
+    np.testing.assert_allclose(clean[rows, columns], exact, atol=0.01)
     fine = SameArrow(t=1)  # nearly clean: the gradient of log p(y | x) by differences of the clean shares
     b, h = scene.shown(fine), 1e-4
     for place, arrow in zip(b["at"][::20], b["gradient"][::20], strict=True):

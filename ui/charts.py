@@ -21,6 +21,7 @@ from ui import colours, presenter
 
 MOST = 500  # marks of one chart; longer curves are thinned evenly
 HEIGHT = 300  # pixels
+ROOT = "clamp(min(0.01464 * windowSize()[0], 0.02604 * windowSize()[1]), 20, 40)"  # what style.css makes a rem
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
@@ -58,7 +59,7 @@ class Axis:
 def curves(lines: Sequence[Curve], x: Axis, y: Axis, *, height: int = HEIGHT) -> dict[str, Any]:
     """A Vega-Lite chart of the curves; values that are not finite are left out. Empty curves give empty axes."""
     most = max(1, MOST // max(1, len(lines)))
-    rows = [row for number, line in enumerate(lines) for row in _rows(line, number, most)]
+    rows = [row for line in lines for row in _rows(line, most)]
     looks = tuple((line.name, line.role, line.points, line.low is not None) for line in lines)
     frame = _frame(looks, x, y, height, presenter.presenting(), colours.theme())
     return {**frame, "data": {"values": rows}}
@@ -130,13 +131,13 @@ def thin(count: int, most: int = MOST) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)) if count else np.arange(0)
 
 
-def _rows(line: Curve, order: int, most: int) -> list[dict[str, object]]:
+def _rows(line: Curve, most: int) -> list[dict[str, object]]:
     x, y = np.asarray(line.x, float), np.asarray(line.y, float)
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(f"the curve {line.name!r} needs as many x as y; they have {x.shape} and {y.shape}")
     keep = thin(len(x), most)
     keep = keep[np.isfinite(x[keep]) & np.isfinite(y[keep])]
-    rows = [{"name": line.name, "x": x[i], "y": y[i], "marked": line.points, "order": order} for i in keep]
+    rows = [{"name": line.name, "x": x[i], "y": y[i], "marked": line.points} for i in keep]
     if line.low is not None and line.high is not None:
         for row, i in zip(rows, keep, strict=True):
             row |= {"low": float(line.low[i]), "high": float(line.high[i])}
@@ -158,23 +159,31 @@ def _axis(alt: Any, axis: Axis) -> Any:
 
 def _dressed(chart: Any, height: int) -> Any:
     """The same sizes and colours for every chart, in this session's theme; larger while it presents."""
-    ink, muted = colours.surface("ink"), colours.surface("muted")
-    grown, strong = (1.5, 1.6) if presenter.presenting() else (1.0, 1.0)  # as ui/shared.js has it on a projector
+    import altair as alt
+
+    ink, muted, presenting = colours.surface("ink"), colours.surface("muted"), presenter.presenting()
+    strong = 1.6 if presenting else 1.0  # this and `size` as ui/shared.js has it on a projector
+
+    def size(usual: float) -> Any:
+        return {"expr": f"{0.075 * usual:.4g} * {ROOT}"} if presenting else usual
+
     font = "system-ui, -apple-system, 'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR', sans-serif"
     dressed = (
-        chart.properties(height=round(height * 1.15) if presenter.presenting() else height, background="transparent")
+        chart.properties(height=height, background="transparent")
         .configure(font=font, padding={"left": 4, "right": 12, "top": 4, "bottom": 4})
         .configure_view(stroke=None, fill=colours.surface("canvas"))
         .configure_axis(
-            labelColor=muted, titleColor=muted, labelFontSize=12 * grown, titleFontSize=13 * grown,
+            labelColor=muted, titleColor=muted, labelFontSize=size(12), titleFontSize=size(13),
             titleFontWeight="normal", gridColor=ink, gridOpacity=0.08 * strong,
             domainColor=ink, domainOpacity=0.28 * strong, tickColor=ink, tickOpacity=0.28 * strong,
         )
-        .configure_legend(labelColor=ink, labelFontSize=13 * grown, labelLimit=0, symbolSize=120 * grown)
+        .configure_legend(labelColor=ink, labelFontSize=size(13), labelLimit=0, symbolSize=size(120))
     )  # fmt: skip
-    if not presenter.presenting():
+    if not presenting:
         return dressed
     # upright letters of this size would be longer than the axis: the name stands above it, as on every plane
     above = {"titleAngle": 0, "titleAnchor": "end", "titleAlign": "left", "titleBaseline": "bottom"}
-    dressed.config.legend.offset = 36
-    return dressed.configure_axisY(**above, titleX=-30, titleY=-8)
+    dressed.config.legend.offset = size(24)
+    dressed = dressed.configure_axisY(**above, titleX=size(-20), titleY=-8)
+    tall = alt.param(name="height", expr=size(height * 1.15 / 1.5)["expr"])  # in place of the number
+    return dressed.add_params(tall)

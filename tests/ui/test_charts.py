@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from ui import charts, colours
+from ui import charts, colours, presenter
 
 X, Y = charts.Axis("Step"), charts.Axis("Loss", log=True)
 
@@ -49,3 +52,20 @@ def test_no_curves_and_unequal_ones():
     assert spec(charts.Curve("model", [], [], "a"))["data"]["values"] == []
     with pytest.raises(ValueError, match="as many x as y"):
         spec(charts.Curve("model", [1], [1, 2], "a"))
+
+
+@pytest.mark.parametrize(("screen", "rem"), [((1366, 768), 20.0), ((1920, 1080), 28.1), ((3840, 2160), 40.0)])
+def test_on_a_projector_a_chart_grows_with_the_screen_as_all_type_does(monkeypatch, screen, rem):
+    monkeypatch.setattr(presenter, "presenting", lambda: True)
+    made = spec(charts.Curve("model", [1, 2], [1, 2], "a"), charts.Curve("data", [1, 2], [2, 3], "b"))
+    ends = {"windowSize": lambda: screen, "clamp": lambda v, low, high: min(max(v, low), high), "min": min}
+    worth = lambda size: eval(size["expr"], ends)  # noqa: E731
+    axis, legend = made["config"]["axis"], made["config"]["legend"]
+    assert worth(axis["labelFontSize"]) == pytest.approx(0.9 * rem, abs=0.01)
+    assert worth(axis["titleFontSize"]) == worth(legend["labelFontSize"]) == pytest.approx(0.975 * rem, abs=0.01)
+    assert [worth(p) for p in made["params"] if p["name"] == "height"] == [pytest.approx(345 * rem / 20, rel=1e-3)]
+    style = (Path(charts.__file__).parent / "style.css").read_text("utf-8")
+    least, wide, high, most = map(
+        float, re.search(r"presenting { font-size: clamp\((.*?)px, min\((.*?)vw, (.*?)vh\), (.*?)px", style).groups()
+    )
+    assert rem == pytest.approx(min(max(min(wide * screen[0], high * screen[1]) / 100, least), most), abs=0.02)

@@ -162,6 +162,8 @@ def test_the_menu_by_keys_and_a_movement_that_is_cancelled(base, visit):
     expect(button(page, DENOISE)).to_be_focused()
     assert offered(page, DENOISE) == ["picture", "movement", "data"]
     item(page, DENOISE, "movement").click()
+    expect(part(page, f"{DENOISE}.link").locator(".going")).not_to_have_text(re.compile(r"\b0%"))
+    assert page.evaluate("globalThis.tenStepsSharpness ?? null") is None, "what else is painted meanwhile is blurred"
     part(page, f"{DENOISE}.link").locator(".cancel").click()
     expect(button(page, DENOISE)).to_be_enabled()
     expect(part(page, f"{DENOISE}.link").get_by_text(words.label("scene.saved"))).to_have_count(0)

@@ -2,7 +2,7 @@
 
 import { GIFEncoder } from "../vendor/gifenc/gifenc.esm.js";
 import { paletteOf } from "./palette.js";
-import { sharply, sheetOf } from "./sheet.js";
+import { borrowed, sheetOf } from "./sheet.js";
 
 const MOST_FRAMES = 120;
 const WIDEST = 800;             // pixels
@@ -32,7 +32,7 @@ export async function movementOf(pictures, images, { title, link, signal, tell }
     size ??= { width: canvas.width, height: canvas.height };
     return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   };
-  return sharply(scale, pictures, () => encoded(frames, delay, shown, () => size, tell));
+  return borrowed(pictures, () => encoded(frames, delay, shown, () => size, tell));
 }
 
 async function encoded(frames, delay, shown, size, tell) {

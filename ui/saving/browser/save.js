@@ -3,7 +3,7 @@
 
 import { isMoving, picturesOf } from "./found.js";
 import { prepare } from "./paint.js";
-import { sharply, sheetOf } from "./sheet.js";
+import { borrowed, sheetOf } from "./sheet.js";
 import { tableOf } from "./table.js";
 
 const SHARP = 2;                // pixels of a picture to a pixel of the page, at least
@@ -30,7 +30,7 @@ export async function made(kind, experiment, scene) {
     return new Blob([await movementOf(moving, images, scene)], { type: "image/gif" });
   }
   const images = await prepare(all.map((p) => p.element)), scale = Math.max(SHARP, devicePixelRatio || 1);
-  const sheet = await sharply(scale, all, () => sheetOf(all, images, { ...scene, scale }));
+  const sheet = await borrowed(all, () => sheetOf(all, images, { ...scene, scale }));
   return new Promise((done, fail) => { sheet.toBlob((blob) => (blob ? done(blob) : fail(new Error("no picture"))), "image/png"); });
 }
 

@@ -43,20 +43,28 @@ function wrapped(pen, text, room) {
   return lines;
 }
 
-// Does something while the pictures are painted with `scale` pixels to one of the page, and puts them back.
-export async function sharply(scale, pictures, act) {
-  globalThis.tenStepsSharpness = scale;
+// Does something that paints sheets, and puts the pictures back as they were.
+export async function borrowed(pictures, act) {
   try {
     return await act();
   } finally {
-    delete globalThis.tenStepsSharpness;
     for (const picture of pictures) if (picture.element.isConnected) picture.paint();
   }
 }
 
 // A canvas with the pictures, `scale` of its pixels to one of the page; frame(picture) is the frame to show, if any is
-// asked for; size: that of the canvas, where it must not change. To be called by what `sharply` does.
-export function sheetOf(pictures, images, { title, link, scale, frame = () => undefined, canvas = document.createElement("canvas"), size = null }) {
+// asked for; size: that of the canvas, where it must not change. All at once, since what others paint meanwhile has the
+// page's own sharpness. To be called by what `borrowed` does.
+export function sheetOf(pictures, images, how) {
+  globalThis.tenStepsSharpness = how.scale;
+  try {
+    return painted(pictures, images, how);
+  } finally {
+    delete globalThis.tenStepsSharpness;
+  }
+}
+
+function painted(pictures, images, { title, link, scale, frame = () => undefined, canvas = document.createElement("canvas"), size = null }) {
   const app = document.querySelector(".stApp"), look = getComputedStyle(app), font = look.fontFamily;
   for (const picture of pictures) picture.paint(frame(picture));
   const boxes = pictures.map(({ element }) => boxOf(element) ?? element.getBoundingClientRect()), bands = bandsOf(boxes);

@@ -225,11 +225,6 @@ def _experiment(name: str) -> str:
     return ".".join(name.split(".")[:2])
 
 
-def _join(name: str, key: str) -> None:
-    _jobs().runner().watch(key, watcher())
-    _show(name, key)
-
-
 def _show(name: str, key: str) -> None:
     """Watch another run from now on: what is held of the one before is let go."""
     st.session_state[f"live.{name}"] = key
@@ -257,8 +252,9 @@ def _snapshot(name: str, config_key: str | None) -> Any:
     if config_key and (asked is None or asked.glance().status not in ACTIVE):
         kind = config_key.partition("-")[0]
         for shot in runs():
-            if shot.owner == watcher() and shot.key.partition("-")[0] == kind:
-                return _find(shot.key).snapshot()
+            mine = shot.owner == watcher() and shot.key.partition("-")[0] == kind
+            if mine and (found := _find(shot.key)) is not None:  # it may have gone since it was listed
+                return found.snapshot()
     job = asked or job
     return job.snapshot() if job is not None else None
 

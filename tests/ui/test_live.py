@@ -127,6 +127,15 @@ def test_another_session_finds_the_run_and_may_leave_but_not_stop_it(app, runner
     assert runner.jobs()[0].snapshot().status in live.ACTIVE
 
 
+def test_a_run_that_has_gone_since_it_was_listed_is_not_shown(app, runner, monkeypatch):
+    test = app()
+    test.button(key="diffusion_model.train.start").click().run()
+    until(test, "running")
+    monkeypatch.setattr(runner, "find", lambda key: None)
+    assert runner.active() and not test.run().exception
+    assert keys(test) == {"start"}
+
+
 def test_a_stopped_run_is_continued(app):
     test = app()
     test.button(key="diffusion_model.train.start").click().run()

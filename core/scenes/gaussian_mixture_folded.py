@@ -159,7 +159,7 @@ class CollapseScene(Scene):
     A frame an iteration, of a long run wider apart in its middle.
 
     ended: "collapsed", "floored" (the floor holds a component at the end) or "settled"; at: the iteration of the
-    collapse or from which on the floor holds; which: the component.
+    collapse, or from which on the floor holds that component without letting go; which: the component.
     """
 
     point: int = 0
@@ -183,10 +183,11 @@ class CollapseScene(Scene):
         end = states[-1]
         good = [state for state in states if state.problem != "collapsed"]
         kept = [good[i] for i in _frames(len(good))]
-        held = [state for state in good if state.floored]
         floored = bool(end.floored) and end.problem != "collapsed"
         ended = "collapsed" if end.problem == "collapsed" else "floored" if floored else "settled"
-        about = end.components if ended == "collapsed" else end.floored or (0,)
+        which = (end.components if ended == "collapsed" else end.floored or (0,))[0]
+        free = [i for i, state in enumerate(good) if which not in state.floored]
+        held = good[max(free, default=-1) + 1 :]  # what the floor let go of again does not count
         grid = torch.linspace(*LINE, 301, dtype=torch.float64, device="cpu")
         near = [_places(state.mixture, *LINE)[:, 0] for state in kept]
         places = torch.stack([torch.cat([grid, n]).sort().values for n in near])
@@ -201,7 +202,7 @@ class CollapseScene(Scene):
             "log_likelihoods": np.array([state.log_likelihood for state in kept]) * len(x),
             "ended": np.array(ended),
             "at": np.array(held[0].iteration if ended == "floored" else end.iteration),
-            "which": np.array(about[0]),
+            "which": np.array(which),
         }
 
 

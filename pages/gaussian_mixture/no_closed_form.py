@@ -74,6 +74,7 @@ def _dots(points: np.ndarray) -> Cloud:
 def _shrink(found: dict[str, np.ndarray], point: int, exponent: float) -> None:
     t = text.current()
     low, high = float(found["curve"].min()), float(found["curve"].max())
+    room = high - low
     std = common.from_log(exponent * math.log(10))
     plane(
         [
@@ -90,7 +91,7 @@ def _shrink(found: dict[str, np.ndarray], point: int, exponent: float) -> None:
             Panel(
                 name="likelihood",
                 x=Axis(t.words(f"{ID}.axis.exponent"), *scenes.EXPONENTS),
-                y=Axis(t.words(f"{ID}.axis.log_likelihood"), math.floor(low) - 2, math.ceil(high) + 2),
+                y=Axis(t.words(f"{ID}.axis.log_likelihood"), low - 0.06 * room, high + 0.16 * room),
                 layers=[Curve(name="curve", x=found["exponents"], y=found["curve"])],
                 handles=[Line(name="sigma", role="exact", x="exponent", label=t.words(f"{ID}.exponent"))],
                 note=f"σ = {std} · log L = {text.number(float(found['log_likelihood']), 4)}",
@@ -169,6 +170,9 @@ def _collapse(found: dict[str, np.ndarray], point: int, exponent: float, floor: 
         values["std"] = _tiny(float(stds[-1, which]))
         values["log_likelihood"] = text.number(float(found["log_likelihoods"][-1]), 4)
     elif ended == "floored":
+        if not values["at"]:
+            ended = "floored.from_start"
+            del values["at"]
         values["std"] = text.number(math.sqrt(floor), 2)
         values["log_likelihood"] = text.number(float(found["log_likelihoods"][-1]), 4)
     else:

@@ -102,7 +102,7 @@ def _show(found: dict[str, np.ndarray], name: str) -> None:
             align="center",
         )
     )
-    notes = [" · ".join(f"{common.SHAPES[k]} {c:,}" for k, c in enumerate(row)) for row in counts]
+    notes = [" · ".join(f"{common.SHAPES[k]}\u00a0{c:,}" for k, c in enumerate(row)) for row in counts]
     onehot = np.eye(count)[chosen]
     plane(
         [

@@ -128,7 +128,7 @@ def test_the_draws_play_to_the_end_and_step_back(show):
     expect(root.locator(".level").first).to_contain_text("first throw")
     root.locator("[data-do=play]").click()
     expect(root).to_have_attribute("data-frame", str(last), timeout=SLOW)
-    expect(root.locator(".note").first).to_have_text(re.compile(r"● \d+ · ■ \d+ · ▲ \d+"))
+    expect(root.locator(".note").first).to_have_text(re.compile(r"●\s\d+ · ■\s\d+ · ▲\s\d+"))
 
 
 def test_the_point_is_dragged_and_bayes_rule_follows(show, at_rest):

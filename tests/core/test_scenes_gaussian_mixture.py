@@ -191,6 +191,24 @@ def test_em_collapses_without_a_floor_and_not_with_one():
     assert str(wider["ended"]) == "settled" and wider["stds"][-1].min() > 0.01
 
 
+@pytest.mark.parametrize("point", [2, 0])
+def test_the_floor_holds_from_when_it_lets_go_no_more(point):
+    """From the third eruption the floor holds at first, lets go, and holds again; from the first it never lets go."""
+    mean, var, weight = np.array([FEW[point], FEW.mean()]), np.array([1e-2, FEW.var()]), np.array([0.1, 0.9])
+    held = [True]
+    for _ in range(60):
+        r = weight * norm.pdf(FEW[:, None], mean, np.sqrt(var))
+        r /= r.sum(axis=1, keepdims=True)
+        n = r.sum(axis=0)
+        mean, weight = (r * FEW[:, None]).sum(axis=0) / n, n / len(FEW)
+        var = (r * (FEW[:, None] - mean) ** 2).sum(axis=0) / n
+        held.append(bool(var[0] < 1e-2))
+        var = np.maximum(var, 1e-2)
+    found = CollapseScene(point, -3.0, 1e-2).compute()
+    assert (str(found["ended"]), int(found["which"])) == ("floored", 0)
+    assert int(found["at"]) == (0 if all(held) else len(held) - held[::-1].index(False))
+
+
 @pytest.mark.parametrize("floor", [0.0, 1e-6, 1e-4, 1e-2])
 @pytest.mark.parametrize("point", range(12))
 def test_em_ends_with_something_to_say_from_every_start(point, floor):

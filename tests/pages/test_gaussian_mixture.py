@@ -256,6 +256,7 @@ def test_the_extremes_say_something(point, exponent, view, floor):
         no_closed_form__floor=floor,
     )
     assert re.search(r"without end|collapsed at|the floor holds|No collapse", said(at))
+    assert "iteration 0 " not in said(at)
 
 
 def test_the_needle_grows_without_end():

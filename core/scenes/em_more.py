@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.scene import Scene
+from core.scene_run import SceneRun, Working
 
 TWO_HUMPS = ((0.5, -2.0, 0.7), (0.5, 2.0, 0.7))  # weight, mean, std
 EDGES = np.arange(41.5, 99.0, 3.0)  # classes of waits, in minutes, around every wait that was measured
@@ -101,7 +102,7 @@ class DataToModel(Scene):
 
 
 @dataclass(frozen=True)
-class HowMany(Scene):
+class HowMany(SceneRun):
     """What speaks for 1 to 8 components. Arrays, one entry for each K: k; log_likelihood of the best sound fit (mean
     per point); aic and bic (of the total, nats); held_out and error, the cross-validated log-likelihood (mean per
     point) and its standard error; collapsed: how many starts; starts and folds: how many there were.
@@ -110,12 +111,15 @@ class HowMany(Scene):
     data: str = "faithful"
     seed: int = 0
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         from core import selection
         from core.scenes.em import table
 
-        choices = list(selection.compare(table(self.data), starts=10, folds=10, fold_starts=2, seed=self.seed))
-        return {
+        ks, choices = range(1, 9), []
+        for choice in selection.compare(table(self.data), ks, starts=10, folds=10, fold_starts=2, seed=self.seed):
+            choices.append(choice)
+            yield Working(len(choices), len(ks) + 1)
+        arrays = {
             "k": np.array([c.k for c in choices]),
             "log_likelihood": np.array([np.nan if c.best is None else c.best.log_likelihood for c in choices]),
             "aic": np.array([c.aic for c in choices]),
@@ -126,6 +130,7 @@ class HowMany(Scene):
             "starts": np.array(10),
             "folds": np.array(10),
         }
+        yield Working(len(ks) + 1, len(ks) + 1, arrays)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ SETTINGS = (
     *(s for pair in MEANS for s in pair),
 )
 MOST_LETTERS = 24
+LOWEST = 1e-3  # a floor of less holds only what would collapse; all the data sets are far wider
 
 
 @st.fragment
@@ -261,25 +262,39 @@ def _sentences(shown: common.Shown, wanted: HalfSteps, frame: int) -> None:
         closed = bound[frame] - a["bound_before"][frame]
         said = t.words(f"{ID}.caption.e", closed=common.gap(closed), iteration=a["iteration"][frame], **now)
     else:
-        risen, rose, opened = common.together(
-            likelihood[frame] - a["likelihood_before"][frame],
-            bound[frame] - a["bound_before"][frame],
-            likelihood[frame] - bound[frame],
-        )
-        numbers = {"iteration": a["iteration"][frame], "risen": risen, "bound": rose, "gap": opened}
-        said = t.words(f"{ID}.caption.m", **numbers, **now)
+        changes = {
+            "risen": likelihood[frame] - a["likelihood_before"][frame],
+            "bound": bound[frame] - a["bound_before"][frame],
+            "gap": likelihood[frame] - bound[frame],
+        }
+        now["iteration"] = a["iteration"][frame]
+        if max(map(abs, changes.values())) < common.ROUNDING:
+            said = t.words(f"{ID}.caption.still", **now)
+        else:
+            numbers = dict(zip(changes, common.together(*changes.values()), strict=True))
+            said = t.words(f"{ID}.caption.m", **numbers, **now)
     text.prose(said)
     problem = str(a["problem"])
     if problem and not shown.refused:
         outs = {"collapsed": {FLOOR: "1e-6"}, "twins": _apart(history), "empty": {START: "kmeans"}}
         common.trouble(ID, problem, outs[problem], components=common.names(a["troubled"]))
     elif a["floored"].any() and not shown.refused:
-        common.trouble(ID, "floored", {K: max(1, history.components - 1)}, floor=text.number(history.floor))
+        _floored(history)
     if int(a["states"]) > len(likelihood):
         text.prose(t.words(f"{ID}.thinned", shown=len(likelihood), states=int(a["states"])), small=True)
     if history.start == "book":
         numbers = {"true": common.nats(likelihood[0], 3), "book": common.nats(float(a["book"]), 3)}
         text.prose(t.words(f"{ID}.book", hidden=int(a["hidden"]), n=len(a["x"]), **numbers), small=True)
+
+
+def _floored(history: HalfSteps) -> None:
+    """The floor holds a component up: a tiny one keeps it from collapsing, one of some size makes it wider."""
+    floor = links.name_of_choice(FLOOR.key, links.value(FLOOR))
+    if history.floor < LOWEST:
+        common.trouble(ID, "floored", {K: max(1, history.components - 1)}, floor=floor)
+    else:
+        std = text.number(float(np.sqrt(history.floor)), 2)
+        common.trouble(ID, "held", {FLOOR: "1e-6"}, floor=floor, std=std)
 
 
 def _apart(history: HalfSteps) -> dict[links.Setting, object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import scene
 from core.scenes.em_more import HowMany
+from pages import working
 from pages.em import common
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Curve, Panel, Rule, plane
@@ -22,15 +22,17 @@ def draw(page: chapter.Chapter) -> None:
     with page.experiment(ID, settings=(DATA, SEED)) as shown:
         if not shown.open:
             return
-        t = text.current()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             data = controls.select(DATA)
             with st.container(width=300):
                 seed = controls.seed(SEED)
-        with st.spinner(t.words(f"{ID}.waiting")):
-            a = scene.shown(HowMany(data, int(seed)))
-        _picture(a, data)
-        _sentences(a)
+        wanted = HowMany(data, int(seed))
+        found, shot = working.answer(wanted, ID, HowMany())
+        if found is not None:
+            with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
+                _picture(found.arrays, found.scene.data)
+                _sentences(found.arrays)
+        working.waiting(wanted, shot, found)
         page.code("core/selection.py", "parameters", "aic", "bic", "cross_validated")
 
 

@@ -160,7 +160,8 @@ def _sentences(a: dict[str, np.ndarray], wanted: Rivals, frame: int) -> None:
     problem = str(a["problems"][1])
     fell = bool((np.diff(a["ascent"]) < -1e-9).any())
     if problem:
-        text.prose(f":material/info: {t.words(f'{ID}.problem.{problem}', i=int(a['ended'][1]), rate=wanted.rate)}")
+        step = int(a["ended"][1])
+        text.prose(f":material/info: {t.words(f'{ID}.problem.{problem}', i=step, rate=f'{wanted.rate:g}')}")
     elif fell:
         text.prose(f":material/info: {t.words(f'{ID}.fell', rate=f'{wanted.rate:g}')}")
     elif a["em"].max() >= reached:

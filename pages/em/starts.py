@@ -77,14 +77,16 @@ def _controls() -> ManyStarts:
         kind = controls.select(KIND, choices=kinds)
         with st.container(width=150):
             count = controls.slider(K)
-        with st.container(width=150):
-            runs = controls.slider(RUNS)
-        with st.popover(t.label("control.more"), icon=":material/tune:"):
-            seed = controls.seed(SEED)
+        runs, seed = 1, 0
+        if kind != "book":  # that is a single one
+            with st.container(width=150):
+                runs = controls.slider(RUNS)
+            with st.popover(t.label("control.more"), icon=":material/tune:"):
+                seed = controls.seed(SEED)
     if any(not common.inside(data, place) for place in links.value(MEANS)):
         links.adjust(MEANS, ())
         links.put_all({MEANS: ()})  # they were placed over other data
-    return ManyStarts(data, count, kind, 1 if kind == "book" else runs, seed)
+    return ManyStarts(data, count, kind, runs, seed)
 
 
 def _sentences(

@@ -39,6 +39,7 @@ from core.run import Config
 from core.scene_run import SceneRun
 from core.scenes.diffusion_theory_back import Ends, Walks
 from core.scenes.em import ManyStarts
+from core.scenes.em_more import HowMany
 from core.scenes.guidance_edit import Fill, Redraw, Turning
 from core.scenes.guidance_latent import Side
 from core.scenes.guidance_pulled import Mixed, Pair
@@ -73,6 +74,7 @@ CONFIGS = [
     Walks(),
     Ends(),
     ManyStarts(),
+    HowMany(),
     Redraw("m", STROKES),
     Turning("m", STROKES),
     Fill("m", hole=STROKES),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from core import data, em, em_starts, scene
+from core import data, em, em_starts, jobs, scene
+from core.scene_run import Working
 from core.scenes.em import HalfSteps
+from core.scenes.em_more import HowMany
+from pages import working
 from pages.em import common
-from tests.pages.apptest import message, numbers, said, visitor
+from tests.pages.apptest import message, numbers, said, visitor, wait_for
 from ui import component, packing, text
 
 visit = visitor("em")
@@ -159,7 +164,7 @@ def test_fewer_points_than_components_keep_the_last_good_picture():
     at = visit({f"{HALF}.data": "own", f"{HALF}.start": "kmeans", f"{HALF}.k": 2} | few)
     before = message(at, f"{HALF}.plane")[0]["frames"]
     at.slider(key=f"{HALF}.k").set_value(4).run()
-    assert not at.exception and "4 components need at least 4 points, but there are 2" in said(at)
+    assert not at.exception and "K = 4 needs at least 4 points; so far there are 2." in said(at)
     assert message(at, f"{HALF}.plane")[0]["frames"] == before
     at.button(key=f"{HALF}.way_out").click().run()
     assert at.slider(key=f"{HALF}.k").value == 2 and "need at least" not in said(at)
@@ -174,6 +179,19 @@ def test_no_points_and_points_all_in_one_place(packed):
     )
     at.button(key=f"{HALF}.way_out").click().run()
     assert not at.exception
+
+
+def test_a_floor_of_some_size_holds_groups_that_are_no_collapse():
+    at = visit({f"{HALF}.data": "blobs", f"{HALF}.k": 3, f"{HALF}.floor": 0.05})
+    assert "The covariance floor, 0.05, keeps a component wider" in said(at) and "√0.05 = 0.22" in said(at)
+    assert "of no use" not in said(at)
+    at = visit({f"{HALF}.data": "blobs", f"{HALF}.k": 8, f"{HALF}.floor": "1e-6"})
+    assert "the covariance floor, 1e-6, holds it up" in said(at) and "of no use" in said(at)
+
+
+def test_where_nothing_moves_it_says_so():
+    said_of_one = said(visit({f"{HALF}.data": "blobs", f"{HALF}.k": 1}))
+    assert "M 2: nothing moves any more." in said_of_one and "rises by 0 " not in said_of_one
 
 
 @pytest.mark.parametrize("preset", ["book", "long", "four", "twins", "collapse"])
@@ -228,7 +246,9 @@ def test_the_bound_takes_any_link(parameter, value):
 
 
 def test_how_often_the_best_is_found():
-    found, runs, best, different = numbers(r"(\d+) of (\d+) starts .*? log-likelihood (\S+)\. .*? are (\d+)", visit())
+    found, runs, best, different = numbers(
+        r"(\d+) of (\d+) starts .*? log-likelihood (\S+)\. .*? decimals: (\d+)", visit()
+    )
     import torch
 
     fits = list(
@@ -250,7 +270,7 @@ def test_the_twins_among_ones_own_means_are_named():
 def test_ones_own_means_run_from_where_they_are():
     placed = points(f"{STARTS}.means", ((2.0, 55.0), (4.3, 80.0)), -5, 220)
     at = visit({f"{STARTS}.k": 2} | placed)
-    (reached,) = numbers(r"Your 2 means reach (\S+): the best", at)
+    (reached,) = numbers(r"Your start \(K = 2\) reaches (\S+): the best", at)
     assert reached == pytest.approx(-4.1554, abs=1e-4)
     header, parts = message(at, f"{STARTS}.plane")
     own = next(layer for layer in header["panels"][0]["layers"] if layer["name"] == "own_paths")
@@ -261,7 +281,7 @@ def test_ones_own_means_run_from_where_they_are():
 def test_own_means_that_coincide_or_are_one():
     twins = visit(points(f"{STARTS}.means", ((3.0, 70.0), (3.0, 70.0)), -5, 220))
     assert "they never part" in said(twins)
-    assert "Your 1 means reach" in said(visit(points(f"{STARTS}.means", ((3.0, 70.0),), -5, 220)))
+    assert "Your start (K = 1) reaches" in said(visit(points(f"{STARTS}.means", ((3.0, 70.0),), -5, 220)))
 
 
 @pytest.mark.parametrize("preset", ["random", "spread", "many", "own", "twins"])
@@ -290,6 +310,28 @@ def test_the_extremes_of_kl(settings, model):
     assert total == entropy and kl + likelihood == pytest.approx(total, rel=1e-3)
 
 
+def test_how_many_keeps_its_picture_until_other_data_are_worked_out(monkeypatch):
+    """Ten seconds of work for a few clicks: a run, so that nobody else waits for it."""
+    enough = threading.Event()
+
+    def slowly(self: HowMany) -> Iterator[Working]:
+        while not enough.wait(0.01):
+            yield Working(1, 4)
+        yield Working(4, 4, scene.shown(HowMany()))
+
+    monkeypatch.setattr(HowMany, "steps", slowly)
+    monkeypatch.setattr(working, "PATIENCE", 0.0)
+    at = visit({f"{MANY}.data": "bodies", f"{MANY}.seed": 9999})
+    at.session_state[f"{MANY}.fold"] = True
+    at.run()
+    assert message(at, f"{MANY}.plane")[0]["scene"] == "faithful"  # what ships, until then
+    assert re.search(r"Computing: \d+% done\. Until then the last picture stays", said(at))
+    enough.set()
+    wait_for(lambda: not jobs.runner().active())
+    at.run()
+    assert not at.exception and message(at, f"{MANY}.plane")[0]["scene"] == "bodies" and "Computing" not in said(at)
+
+
 def test_how_many_says_where_they_disagree():
     at = visit({f"{MANY}.seed": 0, f"{MANY}.data": "faithful"})
     assert not at.exception
@@ -305,7 +347,7 @@ def test_how_many_says_where_they_disagree():
     [
         ({"rate": "0.1"}, "EM had passed after"),
         ({"rate": "1"}, "goes up and down"),
-        ({"rate": "3", "start": "book"}, "diverged at step 1"),
+        ({"rate": "3", "start": "book"}, "A rate of 3 is too large: gradient ascent diverged at step 1"),
         ({"data": "moons", "k": 6, "rate": "3"}, "k-means"),
     ],
 )

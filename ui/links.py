@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import streamlit as st
 
@@ -56,7 +56,7 @@ PROBLEMS = "links.problems"  # (setting's key, code, values) to be said
 VERSIONS = "links.versions"
 KNOWN = "links.known"  # the settings of this page by their keys
 ASKED = "links.asked"  # settings that stand where the link put them
-SEEN = "links.seen"  # query strings of this page that need not be read again
+SEEN = "links.seen"  # marks of the queries of this page that need not be read again
 ADDRESS = "links.address"  # what this page's experiments have written into the address bar
 PAGE = "links.page"
 FORCED = "links.forced"  # settings that the browser may not have been told yet, and for how many whole runs more
@@ -79,8 +79,7 @@ def arrive(page_id: str) -> None:
     state = st.session_state
     incoming = {k: st.query_params[k] for k in st.query_params if k.startswith(page_id + ".")}
     moved = state.get(PAGE) != page_id
-    fingerprint = urlencode(sorted(incoming.items()))
-    if not moved and fingerprint in state[SEEN]:
+    if not moved and _mark(incoming) in state[SEEN]:
         return
     if moved:
         left = state.get(PAGE)
@@ -90,7 +89,7 @@ def arrive(page_id: str) -> None:
         state[ADDRESS], state[KNOWN] = {}, {}
     else:
         _start_over()
-    state[SEEN].add(fingerprint)
+    state[SEEN].add(_mark(incoming))
     state.setdefault(VERSIONS, {})
     state[PENDING], state[ASKED] = incoming, set()
 
@@ -236,7 +235,12 @@ def published(prefix: str, shown: Mapping[str, str]) -> None:
     known.update(shown)
     page_id = st.session_state.get(PAGE, "")
     mine = {k: v for k, v in known.items() if k.startswith(page_id + ".")}
-    _store(SEEN, set).add(urlencode(sorted(mine.items())))
+    _store(SEEN, set).add(_mark(mine))
+
+
+def _mark(query: Mapping[str, str]) -> int:
+    """A query in a few bytes: drawings make long ones, and in a lesson each move of a hand makes another."""
+    return hash(frozenset(query.items()))
 
 
 def problems(experiment: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -250,6 +251,15 @@ def test_what_a_page_has_to_change_is_told_once_and_only_of_a_link(monkeypatch):
     links.adjust(REAL, 0.0)
     assert [(p.key, p.code) for p in state[links.PROBLEMS]] == [(WHOLE.key, "adjusted")]
     assert (links.value(WHOLE), links.value(REAL)) == (10, 0.0)
+
+
+def test_an_hour_of_drawing_leaves_little_behind(monkeypatch):
+    state: dict = {links.PAGE: "p"}
+    monkeypatch.setattr(links.st, "session_state", state)
+    for k in range(200):
+        links.published("p.e", {POINTS.key: f"{k:03d}" * 1000})
+    assert len(state[links.SEEN]) == 200
+    assert sum(map(sys.getsizeof, state[links.SEEN])) < 200 * 64
 
 
 def test_a_tab_that_outlived_its_server_is_set_as_its_own_address_says(monkeypatch):

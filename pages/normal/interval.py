@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from core import scene
@@ -105,15 +107,15 @@ def _sentences(arrays, low: float, high: float, count: int) -> None:
     t = text.current()
     p, inside, error = float(arrays["probability"]), int(arrays["inside"]), float(arrays["error"])
     z_low, z_high = (float(z) for z in arrays["z"])
-    c_low, c_high = (float(c) for c in arrays["cdf"])
+    cdf_low, cdf_high = cumulative(arrays["cdf"], arrays["z"])
     numbers = {
         "low": text.number(low, 4),
         "high": text.number(high, 4),
         "z_low": f"{z_low:.2f}".replace("-", "−"),
         "z_high": f"{z_high:.2f}".replace("-", "−"),
         "p": percent(p),
-        "cdf_low": f"{c_low:.4f}",
-        "cdf_high": f"{c_high:.4f}",
+        "cdf_low": cdf_low,
+        "cdf_high": cdf_high,
         "inside": f"{inside:,}",
         "count": f"{count:,}",
         "share": percent(inside / count),
@@ -128,6 +130,15 @@ def _sentences(arrays, low: float, high: float, count: int) -> None:
         text.prose(t.words(f"{ID}.thinned", shown=f"{shown:,}", count=f"{count:,}"), small=True)
     else:
         text.prose(t.words(f"{ID}.dots"), small=True)
+
+
+def cumulative(cdf, z) -> list[str]:
+    """Φ at both ends with four decimals; far out, where these would be the same, what is left to 0 or to 1."""
+    said = [f"{float(c):.4f}" for c in cdf]
+    tails = [0.5 * math.erfc(abs(float(v)) / math.sqrt(2)) for v in z]
+    if said[0] != said[1] or not any(tails):
+        return said
+    return [text.number(q) if v < 0 else f"(1 − {text.number(q)})" for q, v in zip(tails, z, strict=True)]
 
 
 def percent(share: float) -> str:

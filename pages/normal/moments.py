@@ -48,34 +48,37 @@ def draw(page: chapter.Chapter) -> None:
                 "endless": {SOURCE: "cauchy", COUNT: 100_000},
             },
         )
+        page.derivation("normal.uniform")
+        page.code("core/sources.py", "moments_by_integral", "moments_by_sampling")
 
 
 def _density(arrays) -> Panel:
     t, curve = text.current(), arrays["source"]
     mean = float(arrays["exact"][0])
-    layers = [
-        Bars(
-            name="samples",
-            edges=arrays["edges"],
-            heights=arrays["heights"],
-            role="data",
-            label=t.words(f"{ID}.samples"),
-        )
-    ]
-    if not arrays["lattice"]:
+    lattice, edges, heights = bool(arrays["lattice"]), arrays["edges"], arrays["heights"]
+    if lattice:
+        edges, heights = _columns((edges[:-1] + edges[1:]) / 2, heights * np.diff(edges))
+    layers = [Bars(name="samples", edges=edges, heights=heights, role="data", label=t.words(f"{ID}.samples"))]
+    if not lattice:
         layers.append(
             Curve(name="density", x=curve[:, 0], y=curve[:, 1], role="latent", label=t.words(f"{ID}.density"))
         )
     if np.isfinite(mean):
         layers.append(Rule(name="mean", x=mean, role="exact", label="E[x]"))
-    top = 1.25 * max(float(arrays["heights"].max()), float(curve[:, 1].max()))
+    top = 1.25 * max(float(heights.max()), float(curve[:, 1].max()))
     return Panel(
         name="density",
         x=_x_axis(arrays),
-        y=Axis(t.words("normal.axis.density"), 0, top),
+        y=Axis(t.words("normal.clt.axis.probability" if lattice else "normal.axis.density"), 0, top),
         layers=layers,
         title="p(x)",
     )
+
+
+def _columns(at: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(edges, heights) of a narrow bar at each value of a lattice: a probability is a height there, not an area."""
+    between = np.zeros(len(at) - 1)
+    return (at[:, None] + [-0.12, 0.12]).ravel(), np.insert(between, range(len(at)), heights)
 
 
 def _integrands(arrays) -> list[Panel]:
@@ -90,8 +93,7 @@ def _integrands(arrays) -> list[Panel]:
         low, high = float(min(curve[:, 1].min(), 0.0)), float(max(curve[:, 1].max(), 0.0))
         room = 0.15 * (high - low)
         if arrays["lattice"]:
-            edges = (curve[:, 0][:, None] + [-0.12, 0.12]).ravel()
-            heights = np.array([curve[0, 1], 0.0, curve[1, 1]])
+            edges, heights = _columns(curve[:, 0], curve[:, 1])
             layers = [Bars(name=name, edges=edges, heights=heights, role=role)]
         else:
             few = 0 < len(arrays[f"{name}_cells"]) <= VISIBLE

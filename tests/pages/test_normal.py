@@ -109,6 +109,14 @@ def test_area_and_count_agree_with_scipy_and_with_each_other(low, high, mean, st
     assert "2,000" in fits("normal.interval.thinned", at)["shown"]
 
 
+def test_far_out_the_two_cdfs_are_told_apart():
+    values = fits("normal.interval.caption", visit(interval__low=-9, interval__high=-8.9))
+    assert number(values["cdf_low"]) == pytest.approx(special.ndtr(-5), rel=0.01)
+    assert number(values["cdf_high"]) == pytest.approx(special.ndtr(-4.95), rel=0.01)
+    high, low = (text.number(special.ndtr(-z)).replace("\u00a0", " ") for z in (5, 4.95))
+    assert f"(1 − {high}) − (1 − {low})" in said(visit(interval__low=10.9, interval__high=11))
+
+
 @pytest.mark.parametrize(("preset", "share"), [("sigma1", 68.27), ("sigma2", 95.45), ("sigma3", 99.73), ("tail", 2.28)])
 def test_presets_are_the_shares_that_everybody_should_know(preset, share):
     at = visit(interval__mean=0.5, interval__std=1.5)

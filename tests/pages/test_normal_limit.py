@@ -181,6 +181,17 @@ def test_a_rough_integral_says_what_it_found():
     assert number(values["integral_mean"]) == 0.5 or values["integral_mean"] == "0.5"
 
 
+def test_a_coin_has_probabilities_and_no_density():
+    at = visit(moments__source="coin", moments__count=1000)
+    header, _ = message(at, f"{MOMENTS}.plane")
+    assert header["panels"][0]["y"]["name"] == text.Words("en").words("normal.clt.axis.probability")
+    _, bars = layer(at, f"{MOMENTS}.plane", "density", "samples")
+    assert bars["edges"] == pytest.approx([-0.12, 0.12, 0.88, 1.12])
+    zeros, between, ones = bars["heights"]
+    assert between == 0 and zeros + ones == pytest.approx(1)
+    assert ones == pytest.approx(number(fits("normal.moments.table.sum", at)["sampled_mean"]), abs=1e-3)
+
+
 def test_few_rectangles_are_drawn_and_are_those_of_the_integral():
     at = visit(moments__cells=4)
     values = fits("normal.moments.table.integral", at)

@@ -133,5 +133,10 @@ def test_a_frozen_screen_stands_still_and_the_notes_are_this_step_s(base, visit)
     window.keyboard.press("Shift+PageDown")  # the hand is on the notes, the page on the projector
     page.wait_for_url("**/guidance*")
     window.get_by_text(t.words("notes.guidance.bayes")).wait_for()
+    page.wait_for_function(ARRIVED)
+    page.keyboard.press("f")
+    page.keyboard.press("?")
     page.locator(".st-key-shell-language").get_by_text("한국어").click()
+    for name in ("frozen", "key_blank"):  # what stands on the screen speaks the other language, too
+        page.get_by_text(text.Words("ko").label(f"presenter.{name}")).wait_for()
     window.get_by_text(text.Words("ko").words("notes.guidance.bayes")).wait_for()

@@ -47,6 +47,8 @@ class Presenter {
     const began = !this.on, moved = this.data && this.data.page !== data.page;
     Object.assign(this, { data, ask, root, on: true });
     if (moved || began) this.hold(data.frozen);
+    else if (globalThis.tenStepsFrozen) this.say(data.words.frozen);                  // perhaps in another language
+    if (this.help) this.fillHelp();
     if (moved) this.stop = null;
     this.notes.load(data);
     this.draw();
@@ -242,17 +244,22 @@ class Presenter {
     if (this.help) {
       this.help.remove();
       this.help = null;
-      return void this.draw();
+    } else {
+      this.help = document.body.appendChild(element(document, "div", { class: "presenter-help", role: "region" }));
+      this.fillHelp();
     }
+    this.draw();
+  }
+
+  fillHelp() {
     const { words } = this.data, rows = [
       ["Page Down · Page Up", words.key_experiment], ["Shift + Page Down · Page Up", words.key_step],
       ["B · .", words.key_blank], ["F", words.key_freeze], ["N", words.key_notes], ["?", words.key_keys], ["Esc", words.key_end],
     ];
     const list = element(document, "dl", {});
     for (const [key, does] of rows) list.append(element(document, "dt", {}, key), element(document, "dd", {}, does));
-    this.help = element(document, "div", { class: "presenter-help", role: "region", "aria-label": words.keys }, list);
-    document.body.append(this.help);
-    this.draw();
+    this.help.setAttribute("aria-label", words.keys);
+    this.help.replaceChildren(list);
   }
 
   // The three buttons in the line above the page.

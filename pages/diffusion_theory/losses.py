@@ -127,14 +127,15 @@ def _bound(a, variance: str, end: float) -> None:
     t = text.current()
     weight, constant = a[variance].T
     terms = weight * a["error"] + constant
-    total = -(float(a["prior"]) + float(terms.sum()))
+    # rounded before they are added: what is shown adds up, too
+    prior, steps, decoder = (round(float(part), 3) for part in (a["prior"], terms[1:].sum(), terms[0]))
+    total, truth = -(prior + steps + decoder), round(float(a["log_p"]), 3)
     error = float(np.sqrt(np.square(weight * a["error_se"]).sum()))
-    truth = float(a["log_p"])
     gap_error = math.hypot(error, float(a["log_p_se"]))
     said = {
-        "prior": text.number(float(a["prior"])),
-        "steps": text.number(float(terms[1:].sum())),
-        "decoder": text.number(float(terms[0])),
+        "prior": _fixed(prior) if prior else text.number(float(a["prior"])),
+        "steps": _fixed(steps),
+        "decoder": _fixed(decoder),
         "bound": _fixed(total),
         "error": _fixed(error),
         "truth": _fixed(truth),

@@ -249,7 +249,8 @@ def _bound_in_words(T: int, variance: str) -> None:
     exact = float(a["log_density"])
     bound = -last - steps - first
     values = {
-        "levels": f"{T:,}", "bound": _nats(bound), "exact": _nats(exact), "gap": _nats(exact - bound),
+        "levels": f"{T:,}", "bound": _nats(bound), "exact": _nats(exact),
+        "gap": _nats(round(exact, 3) - round(bound, 3)),  # of the numbers that stand beside it
         "last": text.number(last, 2), "steps": _nats(steps),
         "first": f"({_nats(first)})" if first < 0 else _nats(first),
     }  # fmt: skip

@@ -31,11 +31,11 @@ def draw(page: chapter.Chapter) -> None:
         t = text.current()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
             data = controls.select(SHAPE)
-            with st.container(width=190):
+            with st.container(width=160):
                 level = int(controls.slider(LEVEL))
-            with st.container(width=190):
-                size = int(controls.slider(SIZE, high=level))
             with st.container(width=170):
+                size = int(controls.slider(SIZE, high=level))
+            with st.container(width=150):
                 x = float(controls.slider(X))
             with st.popover(t.label("control.more"), icon=":material/tune:"):
                 schedule = controls.select(SCHEDULE)
@@ -77,7 +77,7 @@ def _picture(step: OneStep, a: Mapping[str, np.ndarray]) -> None:
                 layers=[
                     Curve(name="p_s", x=a["wide"], y=a["p_s"], role="data", fill=True, label=f"s = {step.s}"),
                     Curve(name="p_t", x=a["wide"], y=a["p_t"], role="noise", dashed=True, label=f"t = {step.t}"),
-                    Rule(name="x", x="x", role="noise", label="x_t"),
+                    Rule(name="x", x="x", role="noise", label=t.words(f"{ID}.x")),
                 ],
                 handles=[Dot(name="x", x="x", y=0.0, label=t.words(f"{ID}.x"), role="noise", jump=True)],
             ),

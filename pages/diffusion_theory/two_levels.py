@@ -243,30 +243,34 @@ def _measured(a: Mapping[str, np.ndarray], record: dict, other: str) -> None:
 
         records.append(vae_library.record(other))
     names = ("two", "one")[: len(records)]
-    columns = ("elbo", "reconstruction", "lower", "upper", "log_likelihood", "weights", "epochs")
-    counts = {"log_likelihood": {"k": K, "images": COMPARED}}
-    head = [t.words(f"{ID}.table.{column}", **counts.get(column, {})) for column in columns]
-    lines = []
+    quantities = ("elbo", "reconstruction", "lower", "upper", "log_likelihood", "weights", "epochs")
+    told = []  # a column a model, so that the table is narrow enough for a tablet
     for row, name in enumerate(names):
         means = [_hundredths(float(v)) for v in a["means"][row]]
         if name == "one":
             means[3] = "–"
         bound = _hundredths(float(a["log_likelihood"][row].mean()))
-        told = [*means, bound, f"{records[row]['parameters']:,}", _epochs(records[row])]
-        lines.append("| " + " | ".join([t.words(f"{ID}.column.{name}"), *told]) + " |")
-    text.prose("\n".join(["| | " + " | ".join(head) + " |", "|---" + "|---:" * len(columns) + "|", *lines]))
+        told.append([*means, bound, f"{records[row]['parameters']:,}", _epochs(records[row])])
+    lines = [
+        "| | " + " | ".join(t.words(f"{ID}.column.{name}") for name in names) + " |",
+        "|---" + "|---:" * len(names) + "|",
+    ]
+    for quantity, values in zip(quantities, zip(*told, strict=True), strict=True):
+        lines.append("| " + " | ".join([t.words(f"{ID}.table.{quantity}"), *values]) + " |")
+    text.prose("\n".join(lines))
     values = {
         "upper_active": int(a["upper_active"]), "upper_units": len(a["upper"]),
         "lower_active": int(a["lower_active"]), "lower_units": len(a["lower"]),
     }  # fmt: skip
     text.prose(t.words(f"{ID}.caption.levels", **values))
+    text.prose(t.words(f"{ID}.caption.measured", images=f"{IMAGES:,}", k=K, compared=COMPARED), small=True)
     if len(records) > 1:
         gain = float(a["means"][0][0] - a["means"][1][0])
         each = (a["log_likelihood"][0] - a["log_likelihood"][1]).astype(float)
         error = float(each.std(ddof=1) / np.sqrt(len(each)))
         said = {"gain": _signed(gain), "likelihood": _signed(float(each.mean())), "error": text.number(error, 2)}
         said["compared"] = str(COMPARED)
-        text.prose(t.words(f"{ID}.caption.beside", images=f"{IMAGES:,}", **said), small=True)
+        text.prose(t.words(f"{ID}.caption.beside", **said), small=True)
 
 
 def _hundredths(value: float) -> str:

@@ -62,3 +62,7 @@ def test_levels_are_added_and_the_encoder_is_fixed(show):
     expect(body(page, ID)).to_contain_text(re.compile(r"T = 1,000.*0\.006 are given away", re.DOTALL), timeout=2 * SLOW)
     expect(body(page, ID).locator(".katex-error")).to_have_count(0)
     fits_its_width(page)
+    page.set_viewport_size({"width": 820, "height": 1180})
+    press(page, f"{ID}.preset.two")
+    expect(body(page, ID).locator("table").last).to_contain_text("ELBO", timeout=2 * SLOW)
+    fits_its_width(page)

@@ -77,7 +77,7 @@ def test_the_way_back_is_played_from_noise(show):
     do(page, REVERSE, "play")
     expect(root).to_have_attribute("data-frame", "5", timeout=SLOW)
     assert sheet(page, REVERSE, "sde").evaluate("c => c.toDataURL()") != start
-    says(page, r"1,000 particles, 5 steps, one and the same x_T")
+    says(page, r"1,000 particles, 5 steps, one and the same")
 
 
 def test_x_t_is_dragged_in_one_step_back(show, at_rest):

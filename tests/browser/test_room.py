@@ -55,6 +55,8 @@ def test_a_lesson(serve, visit):
         expect(part(student, f"{FIT}.hand_in").locator("button").first).to_be_disabled(timeout=SLOW)
     says(teacher, "^2 of 2 have handed in$")
     expect(part(teacher, f"{FIT}.best")).to_have_count(0)
+    part(two, "likelihood.surface.link").locator(".save").click()
+    says(two, EN.label("scene.nothing"))  # its picture would give the answer away
     press(teacher, f"{FIT}.reveal")
     says(one, r"^짐작은 2개이고")
     says(two, r"^Guesses: 2\.")

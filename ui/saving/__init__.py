@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = "saving/save.js"  # under the app's root
-WORDS = ("save", "picture", "movement", "data", "recording", "cancel", "saved", "save_failed")
+WORDS = ("save", "picture", "movement", "data", "recording", "cancel", "saved", "save_failed", "nothing")
 """Labels of the menu, `scene.<word>`; the browser fills {percent} into `recording`."""
 
 

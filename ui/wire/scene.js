@@ -119,7 +119,7 @@ class Scene {
       item.addEventListener("click", () => this.save(kind));
       return item;
     }));
-    if (!kinds.length) return this.say(this.data.words.save_failed);
+    if (!kinds.length) return this.say(this.data.words.nothing);
     this.menu.classList.add("open");
     if (POPS) this.menu.showPopover();
     this.watch();

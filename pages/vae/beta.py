@@ -113,6 +113,9 @@ def _sentences(a, row: int, reading: str) -> None:
             units=a["units"].shape[1],
         )
     )
+    if beta == 1:  # both readings are the same here: nothing to compare
+        text.prose(t.words(f"{ID}.dial.one", base=text.number(BASE)), small=True)
+        return
     numbers = {
         "beta": text.number(beta), "base": text.number(BASE), "std": text.number(std),
         "loss": text.number(float(a["loss"][row]), 6),

@@ -64,7 +64,8 @@ def _experiment(key: str) -> None:
     if answer is not None:
         with picture, st.container(key=f"{ID}.picture" if answer.fresh else f"{ID}.picture_stage_stale"):
             _map(key, answer)
-        _sentence(answer)
+        with st.container(key=f"{ID}.said" if answer.fresh else f"{ID}.said_stage_stale"):
+            _sentence(answer)
     working.waiting(wanted, shot, answer)
 
 

@@ -164,11 +164,11 @@ def _sentences(a, frame: int, mean: float, std: float, method: str, parameter: s
         values = {k: v for k, v in values.items() if k.endswith("pathwise")}
     text.prose(t.words(sentence, symbol=symbol, exact=text.number(exact), n=f"{MANY:,}", **values))
     row = METHODS.index(method)
-    arithmetic = {
-        "noise": _inside(float(a["noise"][frame])),
+    arithmetic = {  # factors with four decimals, so that the product of what is shown is the gradient that is shown
+        "noise": _inside(float(a["noise"][frame]), 4),
         "z": _short(float(a["z"][frame])),
-        "value": _short(float(a["value"][frame])),
-        "slope": _short(float(a["slope"][frame])),
+        "value": _short(float(a["value"][frame]), 4),
+        "slope": _short(float(a["slope"][frame]), 2 if parameter == "mean" else 4),
         "gradient": _short(float(a["estimates"][row, frame])),
         "mean": _short(mean),
         "std": _short(std),
@@ -178,10 +178,10 @@ def _sentences(a, frame: int, mean: float, std: float, method: str, parameter: s
     text.prose(t.words(said, **{k: v for k, v in arithmetic.items() if k in needed}), small=True)
 
 
-def _inside(value: float) -> str:
+def _inside(value: float, decimals: int = 2) -> str:
     """A factor of a product: in brackets where it is negative."""
-    return f"({_short(value)})" if value < 0 else _short(value)
+    return f"({_short(value, decimals)})" if value < 0 else _short(value, decimals)
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _short(value: float, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -139,13 +139,14 @@ def _run(shot: Any) -> None:
     t = text.current()
     if shot is None or shot.state is None:
         known = common.models()
-        kept = next((r for r in known.values() if shot is not None and r["key"] == shot.key), known.get(WATCHED))
+        own = next((r for r in known.values() if shot is not None and r["key"] == shot.key), None)
+        kept = own or known.get(WATCHED)
         if kept is None:
             common.no_model()
             return
         picture = _kept(kept)
         _panels(picture)
-        if shot is None and len(picture.parts):
+        if own is None and len(picture.parts):  # a run that has not begun yet is not to be taken for it
             _recorded(picture, kept)
         else:
             _test(kept)

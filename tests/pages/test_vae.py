@@ -126,6 +126,19 @@ def test_a_running_training_a_finished_one_and_one_that_ran_away(monkeypatch):
     assert "At update 28" in sentences[2] and "0.01 is too high" in sentences[2]
 
 
+def test_a_run_that_has_not_begun_is_not_given_the_numbers_of_the_recorded_one(monkeypatch):
+    from types import SimpleNamespace
+
+    sentences = []
+    monkeypatch.setattr(train, "_panels", lambda picture: None)
+    monkeypatch.setattr(common.text, "prose", lambda body, small=False: sentences.append(body))
+    waiting = SimpleNamespace(status="queued", state=None, message=None, key="none of those at hand", detail="")
+    train._run(waiting)
+    own = SimpleNamespace(status="done", state=None, message=None, key=common.models()["map"]["key"], detail="")
+    train._run(own)
+    assert sentences[0].startswith("A recorded run") and sentences[1].startswith("On 1,000 test images")
+
+
 @pytest.mark.parametrize(
     "rows", [[], [[5.0, 0.0]], [[200.0, 1.0], [1e24, 3.0], [np.nan, np.inf]], [[700.0, 0.0], [-900.0, 20.0]]]
 )
@@ -194,6 +207,19 @@ def test_the_caption_agrees_with_the_closed_form():
     assert "cut graph has mean 0 and variance 0" in said(at)
 
 
+def test_the_factors_of_a_draw_multiply_to_its_gradient():
+    narrow = {"reparameterize__mean": -1.0, "reparameterize__std": 0.3}
+    at = visit(reparameterize__method="score", **narrow)
+    value, noise, std, gradient = numbers(rf"value {N} times ε/σ = \(?{N}\)?/{N} gives {N}\.", at)
+    assert value * noise / std == pytest.approx(gradient, abs=0.006)
+    at = visit(reparameterize__method="score", reparameterize__parameter="log_std", **narrow)
+    value, noise, gradient = numbers(rf"value {N} times \(ε² − 1\) with ε = \(?{N}\)? gives {N}\.", at)
+    assert value * (noise**2 - 1) == pytest.approx(gradient, abs=0.006)
+    at = visit(reparameterize__parameter="log_std", **narrow)
+    slope, std, noise, gradient = numbers(rf"slope {N} at .* = {N} · \(?{N}\)?, so the gradient is {N}\.", at)
+    assert slope * std * noise == pytest.approx(gradient, abs=0.006)
+
+
 @pytest.mark.parametrize("method", reparameterize.METHODS)
 @pytest.mark.parametrize("parameter", ["mean", "log_std", "weight"])
 def test_every_estimator_by_every_parameter_at_the_ends(method, parameter):
@@ -225,6 +251,9 @@ def test_the_dial_s_numbers_are_those_of_the_models():
         at = visit(beta__chosen=beta, beta__reading="std")
         kl, error, units, of = numbers(rf"{N} nats of KL buy a squared error of {N}\. {N} of {N} latent", at)
         used[beta] = (kl, error, units)
+        if beta == "1":  # both readings are one: no difference to speak of
+            assert "where both readings meet" in said(at) and of == 10
+            continue
         loss, other, difference, constant = numbers(
             rf"is {N}; β times the loss at s = [\d.]+, β = 1 is {N}\. The difference, {N}, .* {N}, whatever", at
         )

@@ -14,6 +14,7 @@ from ui import chapter, controls, links, presenter, text
 from ui.plane import Arrows, Axis, Curve, Layer, Panel, Words, plane
 
 ID = "neural_network.autograd"
+GOOD = f"{ID}.good"  # in the session: the last settings that have a value
 REACH = 5.0
 EXPRESSION = links.choice(f"{ID}.expression", "error", tuple(USED))
 INPUTS = {
@@ -43,9 +44,15 @@ def draw(page: chapter.Chapter) -> None:
         settings = AutogradScene(expression, given)
         arrays = scene.shown(settings)
         if "problem" in arrays:
-            text.prose(t.words(f"{ID}.problem.{arrays['problem']}"))
+            with st.container(key=f"{ID}.stage_stale"):
+                last = _last_good(expression)
+                _picture(last, scene.shown(last))
+            problem = t.words(f"{ID}.problem.{arrays['problem']}")
+            text.prose(f"{problem} {t.words(f'{ID}.kept')}")
         else:
-            _picture(settings, arrays)
+            st.session_state[GOOD] = settings
+            with st.container(key=f"{ID}.stage"):
+                _picture(settings, arrays)
             _sentence(arrays)
         first = {setting: setting.default for setting in INPUTS.values()}
         controls.presets(
@@ -57,6 +64,14 @@ def draw(page: chapter.Chapter) -> None:
                 "score": first | {EXPRESSION: "log_normal"},
             },
         )
+
+
+def _last_good(expression: str) -> AutogradScene:
+    """The expression at the last inputs that gave it a value, else at its first ones."""
+    held = st.session_state.get(GOOD)
+    if held is not None and held.expression == expression:
+        return held
+    return AutogradScene(expression, tuple(VARIABLES[name] for name in USED[expression]))
 
 
 class _Graph:

@@ -157,8 +157,8 @@ def sentences(settings: DescentScene, arrays: Mapping[str, np.ndarray]) -> list[
 def _limit(settings: DescentScene, arrays: Mapping[str, np.ndarray]) -> str:
     low, high = (float(v) for v in arrays["curvature"])
     values = {
-        "limit": text.number(float(arrays["limit"]), 3),
+        "limit": text.number(float(arrays["limit"]), 4),  # 0.002, a rate one can choose, is above 0.001997
         "condition": text.number(high / low, 3),
-        "largest": text.number(high, 4),
+        "largest": text.number(high, 3),
     }
     return text.current().words(f"{ID}.limit.{'exact' if settings.surface in ('bowl', 'ravine') else 'near'}", **values)

@@ -61,7 +61,7 @@ def test_keys_lead_over_experiments_and_steps_and_a_reload_goes_on(base, visit, 
 
     press("Shift+PageDown")
     page.wait_for_url("**/neural_network*")
-    page.get_by_role("heading", name="Neural network", exact=True).wait_for()
+    page.get_by_role("heading", name="Neural networks", exact=True).wait_for()
     page.wait_for_function(ARRIVED)
     number = experiment(page, "neural_network-autograd").locator("[data-testid=stNumberInput] input").first
     number.click()

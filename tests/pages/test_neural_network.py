@@ -86,10 +86,19 @@ def test_every_expression_at_its_extremes_is_right_or_says_why_not(expression, e
     at = visit({f"{AUTOGRAD}.expression": expression, **{f"{AUTOGRAD}.{n}": extreme for n in USED[expression]}})
     if expression == "log_normal" and extreme <= 0:
         assert "must " in said(at) and "has no value" in said(at)
+        assert message(at, f"{AUTOGRAD}.plane")  # the first inputs' picture stands there
         return
     sent = message(at, f"{AUTOGRAD}.plane")
     marks = [layer["text"][-1] for (_, name), layer in layers(sent[0]).items() if name.startswith("mark")]
     assert marks and set(marks) == {"✓"}
+
+
+def test_the_last_picture_stays_where_there_is_no_value():
+    at = visit({f"{AUTOGRAD}.expression": "log_normal", f"{AUTOGRAD}.s": 1.5})
+    before = message(at, f"{AUTOGRAD}.plane")
+    at.number_input(key=f"{AUTOGRAD}.s").set_value(0.0).run()
+    assert not at.exception and "it divides by s" in said(at) and "the last inputs that gave one" in said(at)
+    assert message(at, f"{AUTOGRAD}.plane")[0] == before[0]
 
 
 def test_gradients_of_every_node_are_torchs():
@@ -135,6 +144,9 @@ def test_a_rate_that_diverges_is_said_with_the_step():
     assert step == expected
     limit, condition = numbers(r"any rate above \S+ = \*\*(\S+)\*\*\. .*? curvature, is (\S+)\.", at)
     assert (limit, condition) == (0.1, 20)
+    (limit,) = numbers(r"at rates below \S+ = \*\*(\S+)\*\*\. The condition", visit())
+    steepest = np.linalg.eigvalsh([[802.0, -400.0], [-400.0, 200.0]])[1]  # Rosenbrock's at (1, 1)
+    assert limit == pytest.approx(2 / steepest, rel=5e-4) and limit < 0.002  # which is a rate that one can choose
 
 
 @pytest.mark.parametrize("surface", SURFACES)

@@ -178,7 +178,8 @@ def _recorded() -> first_paint.TrainingPicture | None:
 
 def _panels(picture: _Picture) -> None:
     t = text.current()
-    left, right = st.columns([5, 6], gap="medium")
+    with st.container(horizontal=True, gap="medium", key=f"{ID}.row"):  # one below the other where there is no room
+        left, right = st.container(width=480), st.container(width=560)
     with left:
         _loss(picture)
     if not picture.previews:  # the first is drawn after 25 updates

@@ -61,7 +61,7 @@ def _controls(model: str) -> Sweep | None:
     """What is asked for; None where no digit is."""
     t = text.current()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key=f"{ID}.controls"):
-        with st.container(width=500):  # ten digits in a row, on a projector too
+        with st.container(width="content"):  # ten digits in a row, on a projector too
             digits = controls.pills(DIGITS)
         with st.container(width=300):
             gamma = controls.slider(GAMMA)

@@ -253,3 +253,4 @@ def test_nothing_scrolls_sideways_in_either_theme(show, width, theme, lang):
     for scrub in (player(page).locator(".scrub"), player(page, SAMPLERS).locator(".scrub")):
         box = scrub.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= width
+    assert page.locator(".growing img").first.bounding_box()["width"] > width / 2  # digits large enough to be read

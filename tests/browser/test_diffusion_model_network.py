@@ -53,6 +53,12 @@ def test_a_stage_is_clicked_and_the_level_is_dragged(show):
     page.keyboard.press("ArrowRight")
     expect(root).to_have_attribute("data-stage", "middle")  # the next one after attention
     expect(root.locator(".numbers")).to_contain_text("(1, 64, 7, 7)")
+    # on a projector the word beside an arrow has a line of its own
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.evaluate("document.documentElement.classList.add('presenting')")
+    above, below = (root.locator(f"[data-stage={name}]") for name in ("x", "enter"))
+    between = lambda: below.bounding_box()["y"] - above.bounding_box()["y"] - above.bounding_box()["height"]  # noqa: E731
+    until(page, lambda: between() >= 25, between)
 
 
 def test_a_riddle_is_guessed_and_revealed(show):

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.diffusion.bayes import terms
 from core.scenes.guidance_bayes import LEVELS, PARTS, exact
-from tests.browser.helpers import SLOW, drag, fits_its_width, plane, press, shades, until
+from tests.browser.helpers import SLOW, drag, fits_its_width, part, plane, press, shades, until
 from ui import component
 
 ID = "guidance.bayes"
@@ -190,8 +190,17 @@ def fits_the_first_screen(page: Page) -> None:
     fits_its_width(page)
 
 
-def test_everything_is_drawn_on_a_tablet(show):
+def test_everything_is_drawn_on_a_tablet_and_on_a_projector(show):
     page = show(language="ko", theme="dark", width=820, has_touch=True)
     fits_its_width(page)
     for canvas in root(page).locator("canvas").all():
         assert shades(canvas) > 3
+    # on a projector large words leave the arrows and the digits their places
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.evaluate("document.documentElement.classList.add('presenting')")
+    invite, tag = (root(page).locator(f".{name}") for name in ("invite", "tag[data-mark=guided]"))
+    apart = lambda: tag.bounding_box()["y"] + tag.bounding_box()["height"] <= invite.bounding_box()["y"]  # noqa: E731
+    until(page, lambda: invite.bounding_box()["height"] > 30 and apart(), invite.bounding_box)
+    digits = part(page, "guidance.scale.digits").locator("button")
+    until(page, lambda: len({round(b.bounding_box()["y"]) for b in digits.all()}) == 1, digits.count)  # in one row
+    assert digits.count() == 10

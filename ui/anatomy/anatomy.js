@@ -67,7 +67,7 @@ class AnatomyView {
     const width = root.clientWidth - 2, { scale } = theme;
     const column = (width - 2 * EDGE - (COLUMNS - 1) * GAP) / COLUMNS;
     const unit = Math.max(3, Math.min(6, Math.floor((column - 2) / 14)));           // of a map of 7 × 7, in pixels
-    const side = 14 * unit + 2, over = 20 * scale, under = 19 * scale, between = 17;
+    const side = 14 * unit + 2, over = 20 * scale, under = 19 * scale, between = Math.max(17, 13 * scale);  // an arrow and its word
     const pitch = over + side + under + between;
     const left = (k) => EDGE + k * (column + GAP) + (column - side) / 2;
     this.boxes = new Map(header.stages.map((stage) => {

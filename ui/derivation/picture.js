@@ -134,6 +134,7 @@ class Picture {
     this.chart = new Chart({ x: axis(labels.x1), y: axis(labels.x2), equal: true }, width, height, theme, this.pen);
     this.ground = null;
     this.sizes = null;
+    this.raised = this.invite.offsetWidth + 120 * theme.scale > this.chart.box.w ? this.invite.offsetHeight : 0;  // the ruler, over the invitation
     for (const [name, { tag }] of Object.entries(this.tags)) tag.style.setProperty("--mark", theme.text[ROLE_OF[name.split("_")[0]]] ?? theme.ink);
   }
 
@@ -335,7 +336,7 @@ class Picture {
     this.level.textContent = fill(labels.level, { t: state.t, signal: written(Math.sqrt(this.scene.alphaBar), 2) });
     this.readout.textContent = fill(labels.posterior, { y: state.y, value: written(Math.exp(q.log_pyx), 3) });
     const unit = REACH * chart.sx.unit * (this.turned ? 1 : q.sigma), lengths = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
-    const length = lengths.filter((v) => v * unit <= 90).at(-1) ?? lengths[0], x = box.x + 10, y = box.y + box.h - 12;
+    const length = lengths.filter((v) => v * unit <= 90).at(-1) ?? lengths[0], x = box.x + 10, y = box.y + box.h - 12 - this.raised;
     pen.strokeStyle = theme.muted;
     pen.fillStyle = theme.muted;
     pen.lineWidth = 1.5;

@@ -75,7 +75,7 @@ def _to_the_top(mean: float, std: float) -> None:
 
 
 def _picture(topic: room.Topic | None, of_the_class: list[Layer]) -> None:
-    """The curve over the points, nobody's to move while the class is asked, and the dial with the class's guesses."""
+    """The curve over the points, nobody's to move while the class is asked, and the dial, wide if it holds guesses."""
     t, curve = text.current(), Normal("mean", "std")
     top = next(top for top in TOPS if top > 0.46 / links.value(STD) or top == TOPS[-1])
     plane(
@@ -89,6 +89,7 @@ def _picture(topic: room.Topic | None, of_the_class: list[Layer]) -> None:
                     Sticks(
                         name="sticks", model=curve, points="points", role="data", label=t.words(f"{ID}.mark.sticks")
                     ),
+                    *([] if topic is None else [together.data(topic)]),
                 ],
                 handles=[
                     Line(name="mean", x="mean", label=t.words(f"{ID}.mean")),
@@ -96,7 +97,7 @@ def _picture(topic: room.Topic | None, of_the_class: list[Layer]) -> None:
                 ],
                 measures={"log": LogLikelihood(curve, "points")},
                 note=t.template(f"{ID}.note"),
-                weight=2.4,
+                weight=1.0 if of_the_class else 2.4,
             ),
             Panel(
                 name="dial",

@@ -49,7 +49,7 @@ def guesses(topic: room.Topic) -> Mapping[str, np.ndarray]:
 
 
 def layers(topic: room.Topic, arrays: Mapping[str, np.ndarray]) -> list[Layer]:
-    """All guesses, the mean of them, one's own, and the maximum as a cross."""
+    """All guesses, the mean of them, one's own, larger than the handle that lies on it, and the maximum as a cross."""
     if not arrays:
         return []
     t, middle = text.current(), arrays["middle"][None]
@@ -64,9 +64,14 @@ def layers(topic: room.Topic, arrays: Mapping[str, np.ndarray]) -> list[Layer]:
     if topic.mine is not None:
         label = t.words(f"{ID}.class.mine")
         drawn.append(
-            Cloud(name="mine", at=np.array([topic.mine]), role="score", size=6, shares=_shape("score"), label=label)
+            Cloud(name="mine", at=np.array([topic.mine]), role="score", size=11, shares=_shape("score"), label=label)
         )
     return drawn
+
+
+def data(topic: room.Topic) -> Layer:
+    """The points of the question, which nobody can move."""
+    return Cloud(name="data", at=np.array([(x, 0.0) for x in topic.question.data]), role="data", size=6)
 
 
 def _shape(role: str) -> np.ndarray:
@@ -86,10 +91,15 @@ def sentences(topic: room.Topic, arrays: Mapping[str, np.ndarray]) -> list[str]:
             f"{ID}.class.caption",
             n=count, mean=values["middle"][0], std=values["middle"][1],
             mean_spread=values["spread"][0], std_spread=values["spread"][1],
-            median=number(float(np.median(below))), best=text.number(float(below.min()), 2),
+            median=nats(float(np.median(below))), best=nats(float(below.min())),
         )
     ]  # fmt: skip
     if count > 1:
-        beaten, gap = int((below > float(arrays["middle_below"])).sum()), text.number(float(arrays["middle_below"]), 2)
-        said.append(t.words(f"{ID}.class.crowd", gap=gap, beaten=beaten, n=count))
+        middle = float(arrays["middle_below"])
+        said.append(t.words(f"{ID}.class.crowd", gap=nats(middle), beaten=int((below > middle).sum()), n=count))
     return said
+
+
+def nats(value: float) -> str:
+    """A distance below the maximum: two decimals, and two digits of what is so near that these would say little."""
+    return number(value) if value >= 0.1 else text.number(value, 2)

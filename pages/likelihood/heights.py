@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import streamlit as st
 
 from core import scene
@@ -145,8 +144,4 @@ def percent(share: float) -> str:
     """A share in percent; what is smaller than can be shown keeps two digits."""
     if not math.isfinite(share):
         return "–"
-    return (
-        f"{100 * share:.1f}%"
-        if share >= 0.001 or share == 0
-        else f"{np.format_float_positional(100 * share, 2, fractional=False, trim='-')}%"
-    )
+    return f"{100 * share:.1f}%" if share >= 0.001 or share == 0 else f"{text.number(100 * share, 2)}%"

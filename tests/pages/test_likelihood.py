@@ -248,6 +248,12 @@ def test_extreme_heights(settings, language):
     assert f"n = {settings['count']} (" in said(at)
 
 
+def test_a_share_near_nothing_is_a_power_of_ten():
+    assert re.search(
+        r"\| P\(x > 180 cm\) \| 9\.\d × 10⁻¹⁸% \| 0\.0% \|", said(visit(heights__who="women", heights__count=2))
+    )
+
+
 def test_equal_heights_leave_nothing_to_draw_from(monkeypatch):
     from core import scene as room
 

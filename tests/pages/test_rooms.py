@@ -91,6 +91,7 @@ def test_a_class_guesses_the_best_curve(language):
         header, _ = message(at, f"{FIT}.plane")
         assert [p for p, _ in header["values"]["points"]["now"]] == pytest.approx(XS, abs=1e-3)
         assert not any(handle["name"] == "points" for handle in header["panels"][0]["handles"])
+        assert layer(at, f"{FIT}.plane", "line", "data")[1]["at"][:, 0] == pytest.approx(XS, abs=1e-3)
         assert t.template(f"{FIT}.caption.below").partition("{{")[0] not in said(at), (
             "where the top is, is not said yet"
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.scene import Scene
+from core.scene_run import SceneRun, Working
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,40 +96,39 @@ class Levels(Scene):
 
 
 @dataclass(frozen=True)
-class Way(Scene):
-    """The subject at the levels that are shown, in small steps or each in one jump.
+class Ways(SceneRun):
+    """The subject at the levels that are shown: on a chain of small steps, and each in one jump from x_0.
 
-    how: "steps", a chain with fresh noise at every step; "jump", from x_0, with one and the same noise for all levels.
-    Arrays: t (F,) and x: photographs (F, 96, 96, 3) and digits (F, 16, 28, 28) as uint8, −1 … 1 as 0 … 255, what lies
-    outside cut off; points (F, 600, 2) float32.
+    Arrays: t (F,); steps, with fresh noise at every step, and jump, with one and the same noise for all levels:
+    photographs (F, 96, 96, 3) and digits (F, 16, 28, 28) as uint8, −1 … 1 as 0 … 255, what lies outside cut off; points
+    (F, 600, 2) float32.
     """
 
     subject: str = "chelsea"
     schedule: str = "linear"
     T: int = 1000
     heights: tuple[float, ...] = ()
-    how: str = "steps"
     seed: int = 0
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         import torch
 
         from core.diffusion.forward import add_noise, step_by_step
 
-        x0, schedule = clean(self.subject), built(self.schedule, self.T, self.heights)
+        x0, schedule, of = clean(self.subject), built(self.schedule, self.T, self.heights), kind(self.subject)
         t = shown_levels(self.subject, self.T)
-        generator = torch.Generator().manual_seed(2 * self.seed + (self.how == "jump"))
-        if self.how == "jump":
-            noise = torch.randn(x0.shape, generator=generator)
-            states = (add_noise(schedule, x0, torch.full((len(x0),), int(level)), noise) for level in t)
-        else:
-            wanted = set(t.tolist())
-            states = (s.x for s in step_by_step(schedule, x0, generator=generator) if s.t in wanted)
-        return {"t": t, "x": np.stack([_drawn(x, kind(self.subject)) for x in states])}
+        wanted, steps = set(t.tolist()), []
+        for state in step_by_step(schedule, x0, generator=torch.Generator().manual_seed(2 * self.seed)):
+            if state.t in wanted:
+                steps.append(_drawn(state.x, of))
+                yield Working(state.t, self.T + 1)
+        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(2 * self.seed + 1))
+        jump = [_drawn(add_noise(schedule, x0, torch.full((len(x0),), int(level)), noise), of) for level in t]
+        yield Working(self.T + 1, self.T + 1, {"t": t, "steps": np.stack(steps), "jump": np.stack(jump)})
 
 
 @dataclass(frozen=True)
-class OneNumber(Scene):
+class OneNumber(SceneRun):
     """One number x_0 on its way: many chains of it, many jumps, and the normal distribution of both.
 
     Arrays, for the levels t (F,) that are shown: mean and std (F,) of q(x_t | x_0); steps and jump (F, B), densities of
@@ -144,7 +144,7 @@ class OneNumber(Scene):
     heights: tuple[float, ...] = ()
     seed: int = 0
 
-    def compute(self) -> Mapping[str, np.ndarray]:
+    def steps(self) -> Iterator[Working]:
         import torch
 
         from core.diffusion.forward import add_noise, step_by_step
@@ -156,11 +156,15 @@ class OneNumber(Scene):
         jump = np.stack(
             [add_noise(schedule, x0, torch.full((CHAINS,), int(k)), e).numpy() for k, e in zip(t, noise, strict=True)]
         )
-        wanted = set(t.tolist())
-        steps = np.stack([s.x.numpy() for s in step_by_step(schedule, x0, generator=generator) if s.t in wanted])
+        wanted, chains = set(t.tolist()), []
+        for state in step_by_step(schedule, x0, generator=generator):
+            if state.t in wanted:
+                chains.append(state.x.numpy())
+                yield Working(state.t, self.T + 1)
+        steps = np.stack(chains)
         left = schedule.alpha_bar.numpy()[t]
         mean, std = np.sqrt(left) * self.x0, np.sqrt(1 - left)
-        return {
+        arrays = {
             "t": t,
             "mean": mean,
             "std": std,
@@ -173,6 +177,7 @@ class OneNumber(Scene):
             "apart": np.sqrt(((steps - jump) ** 2).mean(axis=1)),
             "paths": steps[:, :PATHS].T.astype(np.float32),
         }
+        yield Working(self.T + 1, self.T + 1, arrays)
 
 
 def _drawn(x: Tensor, kind: str) -> np.ndarray:
@@ -194,4 +199,4 @@ def _densities(values: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndar
 
 
 PUPIL = 16 / 127.5 - 1  # green of the cat's pixel that the page follows first
-FIRST = (Levels(), Way(), Way(how="jump"), OneNumber(PUPIL))
+FIRST = (Levels(), Ways(), OneNumber(PUPIL))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import streamlit as st
 
 from core import scene
-from core.scenes.diffusion_theory_forward import SUBJECTS, Levels, OneNumber, Way, kind
+from core.scenes.diffusion_theory_forward import SUBJECTS, Levels, Ways, kind
+from pages import working
 from pages.diffusion_theory import one_number
 from ui import chapter, controls, links, text
 from ui.plane import Axis, Cloud, Curve, Dot, Painter, Panel, Photographs, Pictures, Rule, Words, plane
@@ -29,25 +32,25 @@ SETTINGS = (SUBJECT, SCHEDULE, T, OWN, MOMENT, X, Y, SEED)
 def draw(page: chapter.Chapter) -> None:
     """The experiment."""
     with page.experiment(ID, settings=SETTINGS):
-        wanted, seed = _controls()
-        levels = scene.shown(wanted)
-        ways = [scene.shown(Way(*_asked(wanted), how, seed)) for how in ("steps", "jump")]
-        frame = _picture(wanted, levels, ways)
-        t = int(ways[0]["t"][frame])
-        _sentences(wanted, levels, t)
+        wanted = _controls()
+        found, shot = working.answer(wanted, ID, Ways())
+        if found is not None:
+            with st.container(key=f"{ID}.stage" if found.fresh else f"{ID}.stage_stale"):
+                frame = _picture(wanted, found)
+                _sentences(found.scene, int(found.arrays["t"][frame]))
+        working.waiting(wanted, shot, found)
         _presets()
-        place, x0 = one_number.chosen(wanted.subject, ways[0]["x"][0], links.value(X), links.value(Y), EDGE)
-        number = OneNumber(x0, *_asked(wanted), seed)
-        one_number.draw(wanted, scene.shown(number), frame, place, x0)
+        if found is not None:
+            one_number.draw(found, frame, links.value(X), links.value(Y), EDGE)
         page.derivation("diffusion_theory.one_jump")
         page.code("core/diffusion/forward.py", "step_by_step", "add_noise", "kl_to_noise")
 
 
-def _asked(wanted: Levels) -> tuple[str, str, int, tuple[float, ...]]:
-    return wanted.subject, wanted.schedule, wanted.T, wanted.heights
+def _levels(ways: Ways) -> Mapping[str, np.ndarray]:
+    return scene.shown(Levels(ways.subject, ways.schedule, ways.T, ways.heights))
 
 
-def _controls() -> tuple[Levels, int]:
+def _controls() -> Ways:
     """The row of controls, and what they ask for."""
     t = text.current()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{ID}.controls"):
@@ -58,7 +61,7 @@ def _controls() -> tuple[Levels, int]:
             count = controls.number(T)
         with st.popover(t.label("control.more"), icon=":material/tune:"):
             seed = controls.seed(SEED)
-    return Levels(subject, schedule, int(count), _heights() if schedule == "own" else ()), seed
+    return Ways(subject, schedule, int(count), _heights() if schedule == "own" else (), seed)
 
 
 def _heights() -> tuple[float, ...]:
@@ -71,11 +74,11 @@ def _heights() -> tuple[float, ...]:
     return tuple(float(y) for _, y in painted)
 
 
-def _start(wanted: Levels, shown: np.ndarray) -> tuple[int, int]:
+def _start(wanted: Ways, share: np.ndarray) -> tuple[int, int]:
     """The frame that the plane begins with, and a number that grows when a link, a preset or a reset says so.
 
-    Where a person scrubs to is not told back: the message would be sent anew. With another T it stays at the same part
-    of the way.
+    share (F,): the part of the way at each frame. Where a person scrubs to is not told back: the message would be sent
+    anew. With another T it stays at the same part of the way.
     """
     version, moment, place = links.version(MOMENT), int(links.value(MOMENT)), f"{ID}.begun"
     held = st.session_state.get(place)
@@ -84,26 +87,27 @@ def _start(wanted: Levels, shown: np.ndarray) -> tuple[int, int]:
     elif held[1:3] != (wanted.subject, wanted.T):
         held = (version, wanted.subject, wanted.T, round(moment / held[2] * wanted.T))
     st.session_state[place] = held
-    return int(np.abs(shown - held[3]).argmin()), version
+    return int(np.abs(share - held[3] / held[2]).argmin()), version
 
 
-def _picture(wanted: Levels, levels, ways) -> int:
+def _picture(wanted: Ways, found: working.Answer) -> int:
     """Both ways into noise, ᾱ, and on one scale signal-to-noise and KL. Returns the frame where it rests."""
-    t, shown = text.current(), ways[0]["t"]
-    start, opened = _start(wanted, shown)
+    t, ways, a = text.current(), found.scene, found.arrays
+    shown, T, levels = a["t"], ways.T, _levels(ways)
+    start, opened = _start(wanted, shown / T)
     dot = Dot(name="place", x="x", y="y", label=t.words(f"{ID}.place"), role="condition")
     handles = []
-    if wanted.schedule == "own":
+    if ways.schedule == "own":
         handles = [Painter(name="painting", points="painting", label=t.words(f"{ID}.painting"), role="condition")]
     share = Axis(t.words(f"{ID}.axis.share"), 0, 1)
-    moment = Rule(name="moment", x=[float(k / wanted.T) for k in shown], role="exact")
-    keep = np.unique(np.linspace(0, wanted.T, 201).round().astype(int))
-    along, size = keep / wanted.T, int(levels["size"])
+    moment = Rule(name="moment", x=[float(k / T) for k in shown], role="exact")
+    keep = np.unique(np.linspace(0, T, 201).round().astype(int))
+    along, size = keep / T, int(levels["size"])
     snr, kl = levels["snr"][keep], levels["kl"][keep] / size
     state = plane(
         [
-            _pictures(wanted.subject, "steps", ways[0]["x"], [dot]),
-            _pictures(wanted.subject, "jump", ways[1]["x"], []),
+            _pictures(ways.subject, "steps", a["steps"], [dot]),
+            _pictures(ways.subject, "jump", a["jump"], []),
             Panel(
                 name="alpha_bar",
                 title=t.words(f"{ID}.panel.alpha_bar"),
@@ -129,13 +133,14 @@ def _picture(wanted: Levels, levels, ways) -> int:
         ],
         key=f"{ID}.plane",
         values={"x": X, "y": Y} | ({"painting": OWN} if handles else {}),
-        frames=[f"t = {k} · {t.words(f'{ID}.of', T=wanted.T)}" for k in shown],
+        frames=[f"t = {k} · {t.words(f'{ID}.of', T=T)}" for k in shown],
         start=start,
         height=262,
         invite=t.words(f"{ID}.invite"),
-        scene=f"{wanted.subject} {wanted.T} {opened}",
+        scene=f"{ways.subject} {T} {opened}",
     )  # fmt: skip
-    links.adjust(MOMENT, int(shown[state.frame]))
+    if found.fresh:
+        links.adjust(MOMENT, int(shown[state.frame]))
     return state.frame
 
 
@@ -164,9 +169,10 @@ def _pictures(subject: str, name: str, x: np.ndarray, handles: list[Dot]) -> Pan
     return Panel(name=name, title=title, x=x, y=y, layers=[layer], handles=handles, equal=True)
 
 
-def _sentences(wanted: Levels, levels, now: int) -> None:
+def _sentences(wanted: Ways, now: int) -> None:
     """What the moment is made of, how far it is from noise, and how far the end is."""
-    t, size = text.current(), int(levels["size"])
+    t, levels = text.current(), _levels(wanted)
+    size = int(levels["size"])
     if wanted.schedule == "own":
         _put_right(levels)
     what = t.words(f"{ID}.what.{kind(wanted.subject)}", size=f"{size:,}")

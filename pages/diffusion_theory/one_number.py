@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import asdict
 
-from core.scenes.diffusion_theory_forward import BINS, CHAINS, Levels, kind
+import numpy as np
+import streamlit as st
+
+from core.scenes.diffusion_theory_forward import BINS, CHAINS, PUPIL, OneNumber, kind
+from pages import working
 from ui import text
 from ui.plane import Axis, Bars, Curve, Density, Normal, Panel, Paths, Rule, plane
 
 ID = "diffusion_theory.forward"
+NUMBER, PLACE = f"{ID}.number", f"{ID}.number.place"
 HEIGHT = 250  # pixels
 
 
@@ -35,10 +41,24 @@ def _value(sent: np.uint8) -> float:
     return float(sent) / 127.5 - 1
 
 
-def draw(wanted: Levels, a, frame: int, place: str, x0: float) -> None:
-    """The paths of the chains, and what is spread at the moment."""
+def draw(ways: working.Answer, frame: int, x: float, y: float, edge: float) -> None:
+    """The number under the place (x, y) of the picture, on its way to the level of the picture's frame."""
+    place, x0 = chosen(ways.scene.subject, ways.arrays["steps"][0], x, y, edge)
+    wanted = OneNumber(x0, **asdict(ways.scene))
+    found, shot = working.answer(wanted, NUMBER, OneNumber(PUPIL))
+    if found is not None:
+        known = st.session_state.get(PLACE, place)  # that of the last number, as long as it is shown
+        place = st.session_state[PLACE] = place if found.fresh else known
+        with st.container(key=f"{NUMBER}_stage" if found.fresh else f"{NUMBER}_stage_stale"):
+            _both(found.scene, found.arrays, float(ways.arrays["t"][frame] / ways.scene.T), place)
+    working.waiting(wanted, shot, found)
+
+
+def _both(number: OneNumber, a: Mapping[str, np.ndarray], part: float, place: str) -> None:
+    """The paths of the chains, and what is spread at this part of the way."""
+    share, x0 = a["t"] / number.T, number.x0
+    frame = int(np.abs(share - part).argmin())
     t, mean, std = text.current(), float(a["mean"][frame]), float(a["std"][frame])
-    share = a["t"] / wanted.T
     reach = max(2.6, abs(x0) + 0.4)
     value = t.words(f"{ID}.axis.value")
     known = [
@@ -82,7 +102,7 @@ def draw(wanted: Levels, a, frame: int, place: str, x0: float) -> None:
                 layers=[*here, Rule(name="mean", x=mean, role="exact", label="" if std else "x₀")],
             ),
         ],
-        key=f"{ID}.number",
+        key=NUMBER,
         height=HEIGHT,
     )
     if std == 0:

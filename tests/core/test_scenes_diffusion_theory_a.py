@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from core import shapes
-from core.scenes.diffusion_theory_forward import BINS, SUBJECTS, Levels, OneNumber, Way, clean, kind, shown_levels
+from core.scenes.diffusion_theory_forward import BINS, SUBJECTS, Levels, OneNumber, Ways, clean, kind, shown_levels
 from core.scenes.diffusion_theory_losses import End, Losses
 from core.scenes.diffusion_theory_posterior import StepBack
 
@@ -20,19 +20,26 @@ def linear(T: int) -> np.ndarray:
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("T", [2, 60])
 def test_every_subject_goes_both_ways(subject, T):
-    x0 = clean(subject).numpy()
-    for how in ("steps", "jump"):
-        a = Way(subject, "cosine", T, how=how).compute()
-        assert a["t"][0] == 0 and a["t"][-1] == T and len(a["x"]) == len(a["t"]) <= T + 1
+    x0, a = clean(subject).numpy(), Ways(subject, "cosine", T).compute()
+    for way in (a["steps"], a["jump"]):
+        assert a["t"][0] == 0 and a["t"][-1] == T and len(way) == len(a["t"]) <= T + 1
         if kind(subject) == "points":
-            np.testing.assert_array_equal(a["x"][0], x0)
-            assert a["x"].shape[1:] == (600, 2)
+            np.testing.assert_array_equal(way[0], x0)
+            assert way.shape[1:] == (600, 2)
             continue
-        first = a["x"][0] / 127.5 - 1
+        first = way[0] / 127.5 - 1
         shown = first.transpose(2, 0, 1)[None] if kind(subject) == "photograph" else first[:, None]
         np.testing.assert_allclose(shown, x0, atol=1e-6)
-        cut = (a["x"][-1] == 0).mean(), (a["x"][-1] == 255).mean()  # the end is noise: P(x < −1) on either side
+        cut = (way[-1] == 0).mean(), (way[-1] == 255).mean()  # the end is noise: P(x < −1) on either side
         assert np.allclose(cut, 0.16, atol=0.02)
+
+
+def test_the_runs_of_the_way_in_tell_how_far_they_are():
+    for run in (Ways("moons", "linear", 50), OneNumber(0.5, "moons", "linear", 50)):
+        *before, last = run.steps()
+        shares = [state.progress for state in (*before, last)]
+        assert shares == sorted(shares) and shares[-1] == 1 and last.arrays is not None
+        assert all(state.arrays is None for state in before)
 
 
 def test_levels_are_those_of_the_schedule_and_kl_is_the_formula():

@@ -79,7 +79,7 @@ def _frame(
     names = [name for name, *_ in looks]
     legend = None
     if len(looks) > 1:  # one for colour and shape together
-        legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolSize=110, symbolDash=[1, 0])
+        legend = alt.Legend(title=None, orient="top", symbolStrokeWidth=0, symbolDash=[1, 0])
     colour = alt.Color(
         "name:N", scale=alt.Scale(domain=names, range=[colours.mark(role) for _, role, *_ in looks]), legend=legend
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -110,7 +111,7 @@ def _quality(model: common.Model) -> None:
     kept = first_paint.quality(first_paint.quality_scene(model.key).key)
     st.markdown(f"**{t.words(f'{ID}.quality.title')}**")
     if kept is not None:
-        _chart(kept, model, 1000)
+        _chart(kept, model, 1000, max(m.calls for m in kept.measured))
         text.prose(t.words(f"{ID}.quality.recorded", command=COMMAND), small=True)
         return
     config = _measurement(model)
@@ -123,7 +124,7 @@ def _quality(model: common.Model) -> None:
 
             state = from_result(*user_store().load(shot.key))
         if state is not None and state.measured:
-            _chart(state, model, config.count)
+            _chart(state, model, config.count, max(entry.steps for entry in config.entries))
 
     live.watch(slot, lambda: config, show, config_key=config.key, kind="measuring")
 
@@ -142,7 +143,8 @@ def _measurement(model: common.Model) -> QualityConfig:
     return QualityConfig(model.key, model.dataset, tuple(entries), common.POINTS, 0.0, strokes=model.strokes)
 
 
-def _chart(state: QualityState, model: common.Model, count: int) -> None:
+def _chart(state: QualityState, model: common.Model, count: int, most: int) -> None:
+    """Distance against calls. most: calls that are or will be measured, so that the axis stays what it is meanwhile."""
     t = text.current()
     lines: dict[tuple[str, float], list] = {}
     for m in state.measured:
@@ -157,6 +159,7 @@ def _chart(state: QualityState, model: common.Model, count: int) -> None:
         curves.append(charts.Curve(ROLES[name], x, y, title, points=True))
     everything = [max(m.distance, least) for m in state.measured]
     low = min([*everything, state.floor or everything[0]])
+    far = 10 ** math.ceil(math.log10(most))
     axis = charts.Axis(
         t.words(f"{ID}.quality.y.{'images' if model.images else 'points'}"),
         float(10 ** np.floor(np.log10(low))),
@@ -164,8 +167,8 @@ def _chart(state: QualityState, model: common.Model, count: int) -> None:
         log=True,
     )
     if state.floor is not None:
-        curves.append(charts.Curve("exact", [3, 1000], [state.floor] * 2, t.words(f"{ID}.quality.floor")))
-    x_axis = charts.Axis(t.words(f"{ID}.quality.x"), 3, 1000, log=True)
+        curves.append(charts.Curve("exact", [3, far], [state.floor] * 2, t.words(f"{ID}.quality.floor")))
+    x_axis = charts.Axis(t.words(f"{ID}.quality.x"), 3, far, log=True)
     charts.show(charts.curves(curves, x_axis, axis), key=f"{ID}.quality_chart")
     reached = [m for m in state.measured if state.floor is not None and m.distance <= state.floor]
     best = min(reached, key=lambda m: m.calls) if reached else min(state.measured, key=lambda m: m.distance)

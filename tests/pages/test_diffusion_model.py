@@ -246,6 +246,8 @@ def test_another_budget_does_not_run_ddpm_again():
     assert numbers(r"at most (\d+) times", at) == (3,)
     new = {s.title for s in snapshots() if s.key not in before}
     assert new and not [title for title in new if title.startswith("ddpm")]
+    chart = at.get("vega_lite_chart")[-1].proto.spec  # of the digits up to 50 calls were measured: no empty decade
+    assert re.search(r'"domain": ?\[3(\.0)?, ?100(\.0)?\]', chart)
 
 
 def test_the_race_at_its_extremes(tiny, dots):

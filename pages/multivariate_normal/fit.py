@@ -104,7 +104,8 @@ def _settling(shown: dict[str, np.ndarray], watch: str, names: tuple[str, str]) 
     else:
         i, j = PLACE[watch]
         value, everything = shown["covs"][:, i, j], float(shown["all_cov"][i, j])
-        unit = " ".join((_unit(names[i]), _unit(names[j]))) if i != j else f"{_unit(names[i])}²"
+        units = _unit(names[i]), _unit(names[j])
+        unit = f"{units[0]}²" if units[0] == units[1] else " ".join(units)
         less = np.divide(value * counts, counts - 1, out=np.full(len(counts), np.nan), where=counts > 1)
         drawn.append(less)
         dividing_less = [

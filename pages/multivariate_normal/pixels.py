@@ -80,7 +80,7 @@ def _axes(shown: dict[str, np.ndarray]) -> None:
     t, axis = text.current(), int(links.value(AXIS))
     wide, share = AXES + 1, np.diff(shown["explained"], prepend=0.0)
     boxes = [(k + 0.04, 0.04, k + 0.96, 0.96) for k in range(wide)]
-    below = [t.words(f"{ID}.mean"), *(f"{k + 1} · {100 * s:.0f} %" for k, s in enumerate(share))]
+    below = [t.words(f"{ID}.mean"), *(f"{k + 1} · {100 * s:.0f}%" for k, s in enumerate(share))]
     captions = [
         Words(name=f"name{k}", role="exact", x=k + 0.5, y=-0.2, align="center", text=words)
         for k, words in enumerate(below)

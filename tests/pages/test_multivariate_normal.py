@@ -243,8 +243,9 @@ def test_the_fit_settles_on_all_rows():
 def test_a_fit_without_a_density_says_why(language, settings, section):
     at = visit(language=language, **settings)
     filled(f"{NAME}.{section}", at, language)
-    layers = [layer["name"] for layer in message(at, f"{FIT}.plane")[0]["panels"][0]["layers"]]
-    assert layers == (["rows"] if section == "fit.one" else ["rows", "fit"])
+    real, _, settling = message(at, f"{FIT}.plane")[0]["panels"]
+    assert [layer["name"] for layer in real["layers"]] == (["rows"] if section == "fit.one" else ["rows", "fit"])
+    assert settling["y"]["name"].endswith("(cm²)" if section == "fit.same" else "(cm kg)")
 
 
 # ---- presets and the question ----------------------------------------------------------------------------------------

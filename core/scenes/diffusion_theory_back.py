@@ -60,7 +60,7 @@ class Walks(SceneRun):
 
     Arrays: t (F,), the levels of the frames, F of the steps + 1 states; sde, ode (F, M, D): the particles that are
     drawn, the first of N; sde_far, ode_far, floor: the Wasserstein distance of all N ends to the data, and of as many
-    draws from the data themselves (mean of 40 times); sde_std, ode_std, std: of the ends and of the data.
+    draws from the data themselves, on average; sde_std, ode_std, std: of the ends and of the data.
     One dimension: heat (rows of x, columns of t), the exact p_t over the box; edges (BINS + 1,), sde_bars, ode_bars
     (F, BINS) of all N; line, exact (F, ·), the exact density at the frames' levels. Two: density (F, CELLS, CELLS), and
     the heights (F, 4) of its contours.
@@ -78,7 +78,7 @@ class Walks(SceneRun):
         import torch
 
         from core.diffusion.mixtures import spread
-        from core.diffusion.reverse import wasserstein
+        from core.diffusion.reverse import expected_wasserstein, wasserstein
 
         denoiser = denoiser_of(self.data, self.dimensions, self.schedule)
         generator = torch.Generator("cpu").manual_seed(self.seed)
@@ -103,7 +103,7 @@ class Walks(SceneRun):
                 bars = [np.histogram(x[:, 0].numpy(), edges)[0] for _, x in kept]
                 found[f"{name}_bars"] = np.stack(bars) / (self.particles * np.diff(edges))
         found |= self._truth(denoiser, found["t"]) | ({"edges": edges} if self.dimensions == 1 else {})
-        found["floor"] = _floor(denoiser, self.particles, generator)
+        found["floor"] = np.array(expected_wasserstein(denoiser.mixture, self.particles))
         found["std"] = np.array(spread(denoiser.mixture))
         yield Working(total, total, found)
 
@@ -135,8 +135,8 @@ class Ends(SceneRun):
 
     In one dimension x_T are the quantiles of N(0, 1) instead of draws, so that the ODE's errors hold no chance; the
     SDE's hold that of its own noise. Arrays over MEASURED, S of them: steps; sde (S, DRAWS); ddim, heun (S,);
-    heun_calls (S,): of the score (the others call once a step); floor: that of MANY draws from the data, mean of 40
-    times. For one Gaussian in one dimension also sde_theory and ddim_theory (S,), by the exact recursion.
+    heun_calls (S,): of the score (the others call once a step); floor: that of MANY draws from the data, on
+    average. For one Gaussian in one dimension also sde_theory and ddim_theory (S,), by the exact recursion.
     """
 
     dimensions: int = 1
@@ -146,7 +146,7 @@ class Ends(SceneRun):
     def steps(self) -> Iterator[Working]:
         import torch
 
-        from core.diffusion.reverse import wasserstein
+        from core.diffusion.reverse import expected_wasserstein, wasserstein
 
         denoiser, many = denoiser_of(self.data, self.dimensions, self.schedule), MANY[self.dimensions]
         generator = torch.Generator("cpu").manual_seed(0)
@@ -165,7 +165,7 @@ class Ends(SceneRun):
                 found[ode].append(float(wasserstein(end.x, denoiser.mixture)))
             found["heun_calls"].append(end.calls)
         arrays = {name: np.array(values) for name, values in found.items()} | {"steps": np.array(MEASURED)}
-        arrays["floor"] = _floor(denoiser, many, generator)
+        arrays["floor"] = np.array(expected_wasserstein(denoiser.mixture, many))
         if self.dimensions == 1 and self.data == "one":
             arrays |= self._theory(denoiser)
         yield Working(len(MEASURED), len(MEASURED), arrays)
@@ -183,14 +183,6 @@ class Ends(SceneRun):
                 far.append(wasserstein_normal(m, v**0.5, mean, variance**0.5))
             found[f"{name}_theory"] = np.array(far)
         return found
-
-
-def _floor(denoiser: MixtureDenoiser, n: int, generator: Generator) -> np.ndarray:
-    """What chance alone leaves: the distance of n draws from the data to the data, mean of 40 times."""
-    from core.diffusion.reverse import wasserstein
-
-    drawn = denoiser.mixture.sample(40 * n, generator=generator)
-    return wasserstein(drawn.reshape(40, n, -1), denoiser.mixture).mean().numpy()
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ ON_THE_CPU = {  # by agreement
     "reverse": lambda: (
         reverse.kl_to_best_normal(reverse.reverse_posterior(LINE, SCHEDULE, 1, 3, X[:, :1].double())),
         reverse.wasserstein(X.double(), MIXTURE),
+        reverse.expected_wasserstein(MIXTURE, 3),
         reverse.gaussian_way_back(SCHEDULE, 0.0, 1.0, [3, 0], 1.0),
     ),
     "mixtures": lambda: (

@@ -14,6 +14,7 @@ from core.device import pick
 from core.diffusion import mixtures
 from core.diffusion.library import load
 from core.diffusion.prediction import Denoiser
+from core.diffusion.reverse import expected_wasserstein, wasserstein
 from core.diffusion.schedule import NoiseSchedule
 from core.scenes import diffusion_theory_score as score_scenes
 from core.scenes.diffusion_theory_back import Ends, OneJump, OneStep, Walks
@@ -150,6 +151,22 @@ def test_the_distances_of_the_ends():
     assert a["sde_far"] == pytest.approx(np.abs(np.sort(a["sde"][-1][:, 0]) - quantiles).mean(), rel=1e-3)
     assert a["ode_std"] == pytest.approx(a["ode"][-1][:, 0].std(), rel=1e-5)
     assert a["std"] == pytest.approx(math.sqrt(4 + 0.09))
+
+
+def test_what_chance_leaves_is_the_mean_over_draws_and_the_same_for_every_walk():
+    generator = np.random.default_rng(0)
+    for n, times in ((1, 4000), (20, 2000), (1000, 400)):
+        quantiles = np.interp((np.arange(n) + 0.5) / n, *_cdf())
+        humps = np.where(generator.random((times, n)) < 0.5, -2, 2) + 0.3 * generator.standard_normal((times, n))
+        far = np.abs(np.sort(humps, axis=1) - quantiles).mean(axis=1)
+        found = expected_wasserstein(mixtures.named("humps", 1), n)
+        assert found == pytest.approx(far.mean(), abs=4 * far.std() / math.sqrt(times))
+    assert float(scene.shown(Walks())["floor"]) == pytest.approx(found, rel=1e-6)
+    walks = [Walks(2, "three", schedule, steps, particles=50) for schedule, steps in (("cosine", 1), ("linear", 2))]
+    assert len({float(walk.compute()["floor"]) for walk in walks}) == 1
+    drawn = mixtures.named("three", 2).sample(100 * 50, generator=torch.Generator().manual_seed(1)).reshape(100, 50, 2)
+    far = wasserstein(drawn, mixtures.named("three", 2)).numpy()
+    assert float(walks[0].compute()["floor"]) == pytest.approx(far.mean(), abs=4 * far.std() / 10)
 
 
 def _cdf() -> tuple[np.ndarray, np.ndarray]:

@@ -76,10 +76,17 @@ def _run(shot: Any) -> None:
         return
     reached = next((look.epoch for look in looks if 100 * look.accuracy >= TARGET), None)
     values = {"epoch": best.epoch, "right": _percent(best.accuracy), "wrong": f"{round(1e4 * (1 - best.accuracy)):,}"}
-    said = t.words(f"{ID}.caption", **values)
+    said = t.words(f"{ID}.caption", hidden=_hidden(best), **values)
     if reached is not None:
         said += " " + t.words(f"{ID}.reached", epoch=reached)
     text.prose(said)
+    if shot.key != config().key:
+        text.prose(t.words(f"{ID}.other"), small=True)
+
+
+def _hidden(look: Any) -> int:
+    """The units of the network that was looked at."""
+    return len(look.weights["first.bias"])
 
 
 def _looks(shot: Any) -> tuple:
@@ -257,7 +264,7 @@ def says(image: Any) -> tuple[np.ndarray, str]:
         looks = _looks(job.snapshot()) if job else ()
         if looks:
             look = looks[-1]
-            words = t.words(f"{ID}.network.mine", hidden=len(look.weights["first.bias"]), epoch=look.epoch)
+            words = t.words(f"{ID}.network.mine", hidden=_hidden(look), epoch=look.epoch)
             return probabilities(look.weights, image[None, None])[0].numpy(), words
     model = _shipped()
     scores = model(neural_network.to_unit(image[None, None].to(next(model.parameters()).device)))

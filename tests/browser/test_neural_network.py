@@ -107,7 +107,7 @@ def test_a_network_learns_digits_and_reads_one_that_is_drawn(opened):
     page = opened("neural_network.digits.epochs=1")
     scene = body(page, DIGITS)
     press(page, f"{DIGITS}.start")
-    expect(scene).to_contain_text(re.compile(r"After epoch 1 it names 9\d"), timeout=2 * SLOW)
+    expect(scene).to_contain_text(re.compile(r"After epoch 1 the network with \d+ units names 9\d"), timeout=2 * SLOW)
     pad = part(page, f"{DIGITS}.pad").locator("canvas").first
     pad.scroll_into_view_if_needed()
     stroke(page, pad, [(0.1, 0.12), (0.35, 0.12), (0.25, 0.3), (0.2, 0.5)], steps=6)  # small, and in a corner
@@ -131,7 +131,7 @@ def test_a_digit_network_is_stopped_in_the_first_second_then_watched_and_continu
     press(page, f"{DIGITS}.stop")
     for seen in (scene, watched):
         expect(seen).to_contain_text(re.compile(r"stopped at \d+%"), timeout=2 * SLOW)
-        expect(seen).to_contain_text(re.compile(r"After epoch [1-9] it names 9\d"))
+        expect(seen).to_contain_text(re.compile(r"After epoch [1-9] the network with \d+ units names 9\d"))
     press(page, f"{DIGITS}.start")
     expect(scene).to_contain_text(re.compile(r"training · [1-9]\d*%"), timeout=2 * SLOW)
     press(page, f"{DIGITS}.stop")

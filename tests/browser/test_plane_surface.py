@@ -137,8 +137,8 @@ def test_surface_stays_in_its_floor_and_takes_every_size(stage):
 
 def test_a_thin_ridge_is_smooth(stage, page):
     """Its upper edge on the screen does not go up and down as over a mesh that is too coarse for it."""
-    ask = """([rho, std]) => {
-      const model = { kind: "gaussian", mean_x: 0, mean_y: 0, std_x: std, std_y: std, correlation: rho };
+    ask = """([rho, std, std_y]) => {
+      const model = { kind: "gaussian", mean_x: 0, mean_y: 0, std_x: std, std_y: std_y ?? std, correlation: rho };
       const chart = { sx: { low: -6, high: 6 }, sy: { low: -4, high: 4 } };
       const { values, width, ...rest } = modelGrid({ model }, chart, { values: {}, frame: 0 });
       return [Array.from(values), width, rest.high, rest.fine];
@@ -157,6 +157,12 @@ def test_a_thin_ridge_is_smooth(stage, page):
     fine, coarse = edge(None), edge(1)
     assert fine < 0.5 * coarse, (fine, coarse)
     assert page.evaluate(ask, [0.0, 2.0])[3] == 1  # what is broad is not sampled finer
+
+    values, width, high, _ = page.evaluate(ask, [0.99, 3, 0.1])  # 0.014 across, and the mesh has 0.075
+    ridge = np.reshape(values, (width, width)).max(0)
+    x = np.linspace(-6, 6, width)
+    assert ridge == pytest.approx(np.exp(-(x**2) / 18) * high, abs=0.1 * high)  # no row of peaks
+    assert high == pytest.approx(1 / (2 * math.pi * 3 * 0.1 * math.sqrt(1 - 0.99**2)), rel=0.05)
 
 
 def test_tilt_stays_between_the_floor_and_above(page):

@@ -178,11 +178,12 @@ function putContours({ pen, chart }, values, columns, rows, [xLow, xHigh], [yLow
 }
 
 // A density of two dimensions on a grid of the panel; kept while neither the model nor the panel changes.
-function gridOf(layer, chart, env, columns, rows) {
+function gridOf(layer, chart, env, columns, rows, density) {
   const { sx, sy } = chart, model = layer.model;
   const known = JSON.stringify([model, numbersIn(model, env), sx.low, sx.high, sy.low, sy.high, columns]);
   if (layer.grid?.known === known) return layer.grid;
-  const density = density2(model, env), values = new Float32Array(columns * rows);
+  density ??= density2(model, env);
+  const values = new Float32Array(columns * rows);
   let most = 0;
   for (let j = 0, i = 0; j < rows; j++) {
     const y = sy.low + ((sy.high - sy.low) * j) / (rows - 1);

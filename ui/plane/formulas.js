@@ -213,10 +213,14 @@ function density1(model, env) {
   return (x) => Math.exp(log(x));
 }
 
+const density2 = (model, env) => densityOf(partsOf(model, env));
+
+// The components of any model of two dimensions: a normal distribution is a mixture of one.
+const partsOf = (model, env) => (model.kind === "gaussian" ? [{ ...gaussian(env, model), logWeight: 0 }] : componentsOf(model, env));
+
 // For whole grids, several times faster than the exponential of the above: what is ten or more standard deviations away
 // adds nothing.
-function density2(model, env) {
-  const components = model.kind !== "gaussian" ? componentsOf(model, env) : [{ ...gaussian(env, model), logWeight: 0 }];
+function densityOf(components) {
   return (x, y) => {
     let sum = 0;
     for (const c of components) {

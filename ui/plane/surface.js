@@ -5,6 +5,7 @@ const SURFACE_VIEW = { turn: -0.6, tilt: 0.5 };           // at first; in radian
 const SURFACE_CELLS = 48;                                 // at most, along each axis of a map
 const MODEL_CELLS = 40;                                   // along each axis, of a density
 const FINEST = 4;                                         // so many parts, at most, of the side of a cell in which it is steep
+const THINNEST = 2;                                       // standard deviation of what is drawn, in parts of a cell
 const SURFACE_ROUGH = 0.015;                              // of the height: a cell that misses more is painted in parts
 const SURFACE_HEIGHT = 1.15;                              // of the box, beside a floor from −1 to 1
 const SURFACE_SHADES = { heights: 96, lights: 48 };
@@ -271,12 +272,24 @@ class SurfacePainter {
 // A density sampled so that its narrowest component is seen: the cells of the mesh are split into `fine` × `fine` parts.
 function modelGrid(layer, chart, env) {
   const { sx, sy } = chart, { model } = layer;
-  const parts = model.kind === "gaussian" ? [gaussian(env, model)] : componentsOf(model, env);
+  const parts = partsOf(model, env);
   const cellX = (sx.high - sx.low) / MODEL_CELLS, cellY = (sy.high - sy.low) / MODEL_CELLS;
   const narrowest = Math.min(...parts.map((g) => Math.min(...axesOf(g.stdX / cellX, g.stdY / cellY, g.rho, 0).lengths)));
   const fine = Math.max(1, Math.min(FINEST, Math.ceil(2.5 / narrowest) || 1)), side = MODEL_CELLS * fine + 1;
-  const { values, most, x, y } = gridOf(layer, chart, env, side, side);
+  const density = densityOf(parts.map((g) => asWide(g, cellX / fine, cellY / fine)));
+  const { values, most, x, y } = gridOf(layer, chart, env, side, side, density);
   return { values, width: side, height: side, low: 0, high: most || 1, x, y, fine };
+}
+
+// What is thinner than the finest mesh would fall between its lines and look like a row of peaks: it is drawn as wide as
+// the mesh can show, and as high as it is.
+function asWide(g, cellX, cellY) {
+  const a = g.stdX / cellX, b = g.stdY / cellY, short = Math.min(...axesOf(a, b, g.rho, 0).lengths);
+  const more = THINNEST * THINNEST - short * short;
+  if (!(more > 0) || !Number.isFinite(g.logTop)) return g;
+  const wideX = Math.sqrt(a * a + more), wideY = Math.sqrt(b * b + more);
+  const wide = gaussianOf(g.meanX, g.meanY, wideX * cellX, wideY * cellY, (g.rho * a * b) / (wideX * wideY));
+  return { ...wide, logTop: g.logTop, logWeight: g.logWeight };
 }
 
 // Where the lines of a mesh of so many cells lie between low and high: evenly, as the map is laid out.

@@ -114,6 +114,10 @@ def test_a_frozen_screen_stands_still_and_the_notes_are_this_step_s(base, visit)
 
     page.keyboard.press("n")
     notes = page.locator(".presenter-notes")
+    notes.get_by_role("button", name=t.label("presenter.close")).press("Enter")
+    button = page.locator(".st-key-shell-presenter [data-do=notes]")
+    assert button.evaluate("b => b.getRootNode().activeElement === b"), "the keyboard has lost its place"
+    button.press("Enter")
     assert t.words("notes.diffusion_model.denoise") in notes.inner_text()
     covered = notes.bounding_box()["x"]
     page.wait_for_function(

@@ -233,9 +233,10 @@ class Presenter {
 
   // Does something that changes the page's width, and stands at the same experiment after it.
   stay(act) {
-    const stops = this.stops(), at = this.where(stops);
+    const stops = this.stops(), at = this.where(stops), { panel } = this.notes, within = panel?.contains(document.activeElement);
     act();
     this.draw();
+    if (within && !panel.isConnected) this.root.querySelector("[data-do=notes]")?.focus({ preventScroll: true });
     if (at >= 0) this.goTo(stops, at, true);
     this.look();
   }

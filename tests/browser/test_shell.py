@@ -62,7 +62,9 @@ def test_a_link_opens_the_fold_that_it_names_and_then_leaves_the_page_where_it_i
     copy, main = page.locator(".st-key-likelihood-estimators-link .copy"), page.locator("[data-testid=stMain]")
     copy.wait_for()
     there = "document.querySelector('.st-key-experiment-likelihood-estimators').getBoundingClientRect().top"
-    page.wait_for_function(f"{there} < 40")
+    page.wait_for_function(f"{there} < 60")
+    menu = page.get_by_test_id("stMainMenu").bounding_box()
+    assert copy.bounding_box()["y"] >= menu["y"] + menu["height"], "the menu stands on what an experiment offers"
     preset = page.locator(".st-key-likelihood-estimators-presets button").first
     preset.scroll_into_view_if_needed()
     page.wait_for_timeout(300)

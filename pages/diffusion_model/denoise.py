@@ -92,15 +92,17 @@ def _label(option: str, dataset: str) -> str:
 
 
 def _presets(MODEL: links.Setting, known: dict[str, common.Model]) -> None:
-    """Moments worth seeing, one press away."""
+    """Moments worth seeing, one press away, whatever was pressed before; for labels a model that knows some."""
+    usual = {setting: setting.default for setting in (SAMPLER, STEPS, ETA, LABEL, SCALE)}
+    labelled = usual | ({} if known[links.value(MODEL)].labels or "digits" not in known else {MODEL: "digits"})
     controls.presets(
         ID,
         {
-            "few": {SAMPLER: "ddim", STEPS: 3, ETA: 0.0},
-            "fresh": {SAMPLER: "ddim", STEPS: 50, ETA: 1.0},
-            "unguided": {LABEL: "none", SCALE: 0.0},
-            "pushed": {LABEL: "each", SCALE: 8.0},
-            "points": {MODEL: "moons"} if "moons" in known else {COUNT: 64},
+            "few": {**usual, STEPS: 3},
+            "fresh": {**usual, ETA: 1.0},
+            "unguided": {**labelled, LABEL: "none", SCALE: 0.0},
+            "pushed": {**labelled, SCALE: 8.0},
+            "points": {**usual, MODEL: "moons"} if "moons" in known else {COUNT: 64},
         },
     )
 

@@ -71,7 +71,7 @@ def draw(page: chapter.Chapter) -> None:
             "fresh": {CALLS: 50, ETA: 1.0},
         }
         if "moons" in known:
-            presets["points"] = {MODEL: "moons"}
+            presets["points"] = {MODEL: "moons", ETA: 0.0}
         controls.presets(ID, presets)
         _quality(model)
 

@@ -32,7 +32,7 @@ class Snapshot:
     title: str
     status: str  # "waiting" | "running" | "done" | "stopped" | "failed"
     state: Any  # the latest good state, or None: not begun, or finished earlier and to be loaded from the store
-    message: str | None  # a code: "diverged", "out_of_memory", "failed", "checkpoint_unusable", or a StoreError's
+    message: str | None  # a code: "diverged", "out_of_memory", "failed", "process_ended", …
     detail: str  # the sentence that came with the code, in English, for those who want to know more
     watchers: int
     owner: str

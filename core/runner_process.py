@@ -4,7 +4,8 @@
 config goes over as plain data, states come back as plain data (core/plain.py), fetched when somebody looks at them.
 The child begins when somebody asks for a run. It ends with the server however that ends: its standard input closes, and
 it keeps what its runs had learnt. If the child ends before, another one takes its place at the next question; what it
-had kept is offered for continuation.
+had kept is offered for continuation. A run under which it ended twice, as when the memory runs out, is refused for a
+while: a page that waits for it would begin it again and again.
 
 Run as a program this file is the child: `python -m core.runner_process`.
 """
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -33,6 +35,9 @@ from core.store import user_store
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("torch", "core.device", "core.training", "core.diffusion.sampling")  # imported before anybody asks
 REMEMBERED = 8  # whole snapshots that the server keeps; of others the child is asked again
+PATIENCE = 120.0  # seconds that a question may take, the imports of a new child on a slow disk among them
+REFUSED = 120.0  # seconds within which a child must have ended twice under a run, for this not to be begun again
+ACTIVE = ("waiting", "running")
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +71,9 @@ class RunnerProcess:
         self._lock = threading.Lock()
         self._child: subprocess.Popen | None = None
         self._shots: dict[str, Snapshot] = {}  # the last whole snapshot of each run
+        self._going: set[str] = set()  # the runs under way, as last heard
+        self._fatal: dict[str, list[float]] = {}  # key: when a child ended under this run
+        self._asked_at: float | None = None  # when the question was asked that is not answered yet
         self.closed = False
 
     def begin(self) -> None:
@@ -75,7 +83,15 @@ class RunnerProcess:
     def ask(
         self, config: RunConfig, watcher: str, owner: str | None = None, *, note: Mapping[str, Any] | None = None
     ) -> RemoteJob:
-        return RemoteJob(self, self._call("ask", config, watcher, owner, dict(note) if note is not None else None))
+        key, values = config.key, (config, watcher, owner, None if note is None else dict(note))
+        if not self._is_fatal(key):
+            try:
+                return RemoteJob(self, self._heard(self._call("ask", *values, under=key)))
+            except RuntimeError:
+                if not self._is_fatal(key):
+                    raise
+        detail = "The process of the runs has ended twice under this one."
+        return RemoteJob(self, Snapshot(key, config.title, "failed", None, "process_ended", detail, 0, watcher, 0, 0.0))
 
     def find(self, key: str) -> RemoteJob | None:
         light = self._child and self._call("find", key)
@@ -89,7 +105,9 @@ class RunnerProcess:
         return tuple(RemoteJob(self, light) for light in self._call("jobs")) if self._child else ()
 
     def active(self) -> tuple[Snapshot, ...]:
-        return self._call("active") if self._child else ()
+        found = self._call("active") if self._child else ()
+        self._going = {shot.key for shot in found}
+        return found
 
     def kept(self, key: str) -> dict[str, Any] | None:
         return self._call("kept", key) if self._child else KeptCheckpoints(user_store()).record(key)
@@ -123,11 +141,11 @@ class RunnerProcess:
         shots[light.key] = found
         for key in list(shots)[:-REMEMBERED]:
             shots.pop(key, None)
-        return found
+        return self._heard(found)
 
     def glance(self, light: Snapshot) -> Snapshot:
         """The run's snapshot without its state; the one that is given where the child has forgotten the run."""
-        return (self._child and self._call("find", light.key)) or light
+        return self._heard((self._child and self._call("find", light.key)) or light)
 
     def close(self, timeout: float = 30.0) -> bool:
         """Stop all runs, keep what they had learnt and end the child; False if that took too long."""
@@ -135,19 +153,34 @@ class RunnerProcess:
             self.closed, child, self._child = True, self._child, None
         return child is None or _ended(child, timeout)
 
-    def _call(self, method: str, *values: Any) -> Any:
-        """One question to the child and its answer. A child that has ended is replaced, once."""
+    def _heard(self, shot: Snapshot) -> Snapshot:
+        """Notes whether the run is under way."""
+        (self._going.add if shot.status in ACTIVE else self._going.discard)(shot.key)
+        return shot
+
+    def _is_fatal(self, key: str) -> bool:
+        """Whether a child has ended under this run twice, of late."""
+        with self._lock:
+            since = time.monotonic() - REFUSED
+            self._fatal = {key: late for key, times in self._fatal.items() if (late := [t for t in times if t > since])}
+            return len(self._fatal.get(key, ())) > 1
+
+    def _call(self, method: str, *values: Any, under: str | None = None) -> Any:
+        """One question to the child and its answer. A child that has ended is replaced, once.
+
+        under: the key of a run that this begins.
+        """
         message = plain.pack((method, values))
         with self._lock:
             if self.closed:
                 raise RunnerClosed("The server is shutting down and takes no more runs.")
             try:
-                answer = self._exchange(message)
+                answer = self._exchange(message, under)
             except (OSError, EOFError) as error:
                 _log.error("The process of the runs has ended (%s); another one begins.", error)
                 self._give_up()
                 try:
-                    answer = self._exchange(message)
+                    answer = self._exchange(message, under)
                 except (OSError, EOFError) as error:
                     self._give_up()
                     raise RuntimeError(f"The process of the runs ends as soon as it begins ({error}).") from error
@@ -156,15 +189,32 @@ class RunnerProcess:
             raise RuntimeError(value)
         return value
 
-    def _exchange(self, message: bytes) -> bytes:
+    def _exchange(self, message: bytes, under: str | None) -> bytes:
         if self._child is None:
             self._child = _begun()
-        _write(self._child.stdin, message)
-        return _read(self._child.stdout)
+            threading.Thread(target=self._guard, args=(self._child,), name="guard", daemon=True).start()
+        self._going |= {under} if under else set()
+        self._asked_at = time.monotonic()
+        try:
+            _write(self._child.stdin, message)
+            return _read(self._child.stdout)
+        finally:
+            self._asked_at = None
+
+    def _guard(self, child: subprocess.Popen) -> None:
+        """Ends a child that hangs in the middle of an answer, so that another one takes its place."""
+        while child.poll() is None:
+            time.sleep(min(1.0, PATIENCE / 4))
+            asked_at = self._asked_at
+            if self._child is child and asked_at is not None and time.monotonic() - asked_at > PATIENCE:
+                _log.error("The process of the runs has not answered for %.0f s and is ended.", PATIENCE)
+                child.kill()
 
     def _give_up(self) -> None:
-        """Let go of the child, and of what was known of its runs."""
-        child, self._child, self._shots = self._child, None, {}
+        """Let go of the child, and of what was known of its runs but under which it ended."""
+        for key in self._going:
+            self._fatal.setdefault(key, []).append(time.monotonic())
+        child, self._child, self._shots, self._going = self._child, None, {}, set()
         if child is not None:
             child.kill()
             _ended(child, None)

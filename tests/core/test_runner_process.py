@@ -168,7 +168,7 @@ def test_a_question_that_goes_wrong_is_told_and_ends_nothing(apart, monkeypatch)
     monkeypatch.setattr(plain, "_ours", lambda module: True)
     for question in (
         lambda: apart.ask(Foreign(), "ann"),  # the child may not make it
-        lambda: apart.ask(3, "ann"),
+        lambda: apart._call("ask", 3, "ann", None, None),
         lambda: apart.find(["no key"]),
         lambda: apart._call("close"),
         lambda: apart._call("ask", 1),
@@ -240,6 +240,54 @@ def test_a_child_that_dies_is_replaced_and_what_it_kept_is_offered(apart):
     assert kept["step"] >= shot.state.training.step and kept["kept_ended"] is False
 
 
+DEADLY = """
+import sys
+from core import plain, runner_process
+from core.job import Snapshot
+while True:
+    method, values = plain.unpack(runner_process._read(sys.stdin.buffer))
+    if method == "ask" and values[0].seed == 13:
+        sys.exit()
+    found = Snapshot(values[0].key, "", "done", None, None, "", 1, "", 1, 0.0) if method == "ask" else None
+    runner_process._write(sys.stdout.buffer, plain.pack(("answer", found)))
+"""
+
+
+def test_a_run_that_ends_its_process_twice_is_refused_for_a_while(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEN_STEPS_HOME", str(tmp_path))
+    command = [sys.executable, "-c", DEADLY]
+    monkeypatch.setattr(
+        runner_process, "_begun",
+        lambda: subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT),
+    )  # fmt: skip
+    one, wrong, right = RunnerProcess(), ManyStarts(seed=13), ManyStarts(seed=14)
+    job = one.ask(wrong, "ann")  # a new child is asked once more
+    assert (job.snapshot().status, job.glance().message, one.find(wrong.key)) == ("failed", "process_ended", None)
+    assert one.ask(right, "ann").glance().status == "done"
+    child = one._child
+    assert one.ask(wrong, "bob").glance().message == "process_ended"
+    assert one._child is child and child.poll() is None  # it was not even asked
+    monkeypatch.setattr(runner_process, "REFUSED", 0.0)
+    with pytest.raises(RuntimeError, match="ends as soon as it begins"):
+        one.ask(wrong, "ann")
+    assert one._child is None and one.close()
+
+
+def test_a_child_that_hangs_in_an_answer_is_replaced(apart, monkeypatch):
+    apart.begin()
+    child = apart._child
+    monkeypatch.setattr(runner_process, "PATIENCE", 1.0)
+    os.kill(child.pid, signal.SIGSTOP)
+    begun_ = runner_process._begun
+
+    def patient() -> subprocess.Popen:  # the new one has to import first
+        monkeypatch.setattr(runner_process, "PATIENCE", 60.0)
+        return begun_()
+
+    monkeypatch.setattr(runner_process, "_begun", patient)
+    assert apart.active() == () and apart._child is not child and child.poll() is not None
+
+
 def test_where_no_child_lives_it_is_said_and_the_next_question_tries_again(tmp_path, monkeypatch):
     monkeypatch.setenv("TEN_STEPS_HOME", str(tmp_path))
     one, begun_ = RunnerProcess(), runner_process._begun
@@ -249,7 +297,8 @@ def test_where_no_child_lives_it_is_said_and_the_next_question_tries_again(tmp_p
     )
     for _ in range(2):
         with pytest.raises(RuntimeError, match="ends as soon as it begins"):
-            one.ask(curve(0), "ann")
+            one.begin()
+        assert one.ask(curve(0), "ann").glance().message == "process_ended"
         assert one.find("x") is None and one.active() == () and one.interrupted() == []
 
     def nothing() -> None:

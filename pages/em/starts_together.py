@@ -47,8 +47,10 @@ def draw(joined: room.Room, topic: room.Topic, means: links.Setting) -> None:
     t, (data, count) = text.current(), topic.question.data
     placed = tuple(p for p in links.value(means) if common.inside(data, p))
     flat = tuple(v for place in placed for v in place)
-    if topic.status != "revealed":
-        text.prose(t.words(f"{ID}.class.{'asking' if joined.owner else 'place'}", k=count))
+    if topic.status != "revealed" and joined.owner:
+        text.prose(t.words(f"{ID}.class.asking", k=count))
+    elif topic.status != "revealed":
+        text.prose(f"{t.words(f'{ID}.class.place', k=count)} {t.words(f'{ID}.class.placed', n=len(placed), k=count)}")
     room.desk(
         ID, joined, question(data, count), flat if len(placed) == count else None,
         prepare=lambda answers: scene.shown(asked(topic, answers)),

@@ -147,11 +147,13 @@ def test_a_class_starts_em_everywhere(language):
     for at, means in zip(students, PLACED.values(), strict=True):
         assert at.session_state["links.values"].get(f"{STARTS}.means") == ()
         assert run(at).button(key=f"{STARTS}.hand_in").disabled, "until all means are placed"
+        assert t.words(f"{STARTS}.class.placed", n=0, k=3) in said(at)
         assert {f"{STARTS}.k", f"{STARTS}.seed"} & {w.key for w in (*at.slider, *at.number_input)} == set()
         header, _ = message(at, f"{STARTS}.class")
         assert [(x["name"], x["most"]) for x in header["panels"][0]["handles"]] == [("means", 3)]
         at.session_state["links.values"][f"{STARTS}.means"] = means
-        press(run(at), f"{STARTS}.hand_in")
+        assert t.words(f"{STARTS}.class.placed", n=3, k=3) in said(run(at))
+        press(at, f"{STARTS}.hand_in")
     press(run(teacher), f"{STARTS}.reveal")
     runs = [
         em_starts.fit(table("faithful"), em_starts.by_hand(table("faithful"), torch.tensor(means)), **TO_THE_END)

@@ -83,6 +83,7 @@ def test_a_link_opens_the_fold_that_it_names_and_then_leaves_the_page_where_it_i
 
 def test_the_choice_of_a_language_holds_over_the_next_link(base, visit):
     page = visit(f"{base}/?lang=en")
+    page.evaluate("Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('blocked'); } })")
     page.locator(".st-key-shell-language").get_by_text("한국어").click()
     page.wait_for_function("document.documentElement.lang === 'ko'")
     page.wait_for_function("document.cookie.includes('=ko')")

@@ -13,16 +13,24 @@ function shownTheme() {
   return app && getComputedStyle(app).colorScheme.includes("dark") ? "dark" : "light";
 }
 
+// Whether the tab was presenting, and whether it does from now on; a browser may let no page remember anything.
+function wasPresenting() {
+  try { return sessionStorage.getItem(KEPT) === "1"; } catch { return false; }
+}
+
+function remember(on) {
+  try { sessionStorage.setItem(KEPT, on ? "1" : ""); } catch { /* a reload ends presenting, then */ }
+}
+
 // A new session of a tab that was presenting goes on with it; what the link said is kept by the tab, not by the address.
 function present(data, wire, ask) {
   const anew = wire.session !== data.session, address = new URL(location.href);
   wire.session = data.session;
-  const goesOn = anew && !data.presenting && sessionStorage.getItem(KEPT) === "1";
+  const goesOn = anew && !data.presenting && wasPresenting();
   if (goesOn) ask("present", "1");
   const on = data.presenting || goesOn;
   document.documentElement.classList.toggle("presenting", on);
-  if (on) sessionStorage.setItem(KEPT, "1");
-  else sessionStorage.removeItem(KEPT);
+  remember(on);
   if (address.searchParams.has(data.parameter)) {
     address.searchParams.delete(data.parameter);
     history.replaceState(history.state, "", address);

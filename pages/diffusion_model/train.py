@@ -7,6 +7,7 @@ import html
 import io
 import math
 import sys
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ INK = links.strokes(f"{ID}.ink")
 IMAGES = ("mnist", "fashion_mnist")
 IMAGE_EXAMPLES = {"short": 15_000, "medium": 45_000, "long": 240_000}
 POINT_STEPS = {"short": 1_000, "medium": 2_000, "long": 12_000}  # 2,000: within 20 seconds, benchmarks/drawing.py
-SHORTEST_DRAWING = 12  # points of a drawing, below which there is no shape to learn
+SHORTEST_DRAWING = 0.2  # of the pad's side: all lines of a drawing together, below which there is no shape to learn
 COMMAND = "python -m core.first_paint training"
 
 
@@ -70,7 +71,7 @@ def _drawn() -> bool:
         scene=str(links.version(INK)),
     )
     links.put(INK, pad.strokes)
-    if sum(len(stroke) for stroke in pad.strokes) < SHORTEST_DRAWING:
+    if sum(math.dist(a, b) for stroke in pad.strokes for a, b in pairwise(stroke)) < SHORTEST_DRAWING:
         text.prose(t.words(f"{ID}.draw.empty"), small=True)
         return False
     return True

@@ -105,11 +105,19 @@ def watched(at: AppTest) -> jobs.Snapshot:
     return jobs.runner().find(at.session_state[f"live.{TRAIN}"]).snapshot()
 
 
-def test_an_empty_drawing_is_not_trained_on():
-    for ink in ("", packing.pack_strokes((((0.5, 0.5),),))):
-        at = visit(train__data="drawing", train__ink=ink)
-        assert text.Words("en").words(f"{TRAIN}.draw.empty") in said(at)
-        assert f"{TRAIN}.start" not in {b.key for b in at.button}
+@pytest.mark.parametrize(
+    ("strokes", "enough"),
+    [
+        ((), False),
+        ((((0.5, 0.5),),), False),
+        ((((0.5, 0.5), (0.55, 0.5)),), False),
+        ((((0.2, 0.5), (0.8, 0.5)),), True),
+    ],
+)
+def test_an_empty_drawing_is_not_trained_on_but_one_straight_line_is(strokes, enough):
+    at = visit(train__data="drawing", train__ink=packing.pack_strokes(strokes) if strokes else "")
+    assert (text.Words("en").words(f"{TRAIN}.draw.empty") in said(at)) == (not enough)
+    assert (f"{TRAIN}.start" in {b.key for b in at.button}) == enough
 
 
 def test_a_drawn_shape_is_learnt_and_offered(monkeypatch, blobs):

@@ -62,6 +62,8 @@ def test_what_the_planes_are_sent_are_the_paths_of_the_samplers():
         assert arrays["at"].shape == (40, 41, 2)
         np.testing.assert_allclose(arrays["at"][:, :, 0], np.tile(a["t"], (40, 1)))
         np.testing.assert_allclose(arrays["at"][:, :, 1], a[name][:, :40, 0].T)
+    shown = " ".join(fold.label for fold in at.expander)
+    assert "`ddim`" in shown and "`walk`" in shown and "`ddpm`" not in shown  # the SDE is ddim with eta = 1
     sent = message(at, f"{SCORE}.plane")
     by = array(sent, "learned", "arrows", "by")
     assert by.shape == (len(LEVELS), 144, 2)

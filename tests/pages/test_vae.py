@@ -249,7 +249,7 @@ def test_the_dial_s_numbers_are_those_of_the_models():
     used = {}
     for beta in ("0.25", "1", "4", "16"):
         at = visit(beta__chosen=beta, beta__reading="std")
-        kl, error, units, of = numbers(rf"{N} nats of KL buy a squared error of {N}\. {N} of {N} latent", at)
+        kl, error, units, of = numbers(rf"{N} nats of KL buy a squared error of {N}\. In use: {N} of {N} latent", at)
         used[beta] = (kl, error, units)
         if beta == "1":  # both readings are one: no difference to speak of
             assert "where both readings meet" in said(at) and of == 10

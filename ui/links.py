@@ -291,6 +291,8 @@ def _say(setting: Setting, code: str, used: object) -> None:
         values = (*bounds, ("used", text.number(used, 6)))
     elif code == "clamped":
         code, values = "clamped_span", bounds
+    elif code == "stepped":
+        values = (("step", text.number(setting.step, 6)), ("used", text.number(used, 6)))
     elif code == "too_many":
         values = (("most", str(setting.most)),)
     elif code in ("unknown", "nonsense"):

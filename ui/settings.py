@@ -152,7 +152,9 @@ def clamp(setting: Setting, value: object) -> tuple[object, str | None]:
             inside = min(max(value, setting.low), setting.high)
             inside = int(setting.low + round((inside - setting.low) / setting.step) * setting.step)
             inside = inside if inside <= setting.high else int(inside - setting.step)
-            return inside, None if inside == value else "clamped"
+            if inside == value:
+                return inside, None
+            return inside, "stepped" if setting.low <= value <= setting.high else "clamped"
         case "real":
             return _inside(value, setting.low, setting.high), _out([value], [(setting.low, setting.high)], "clamped")
         case "span":

@@ -117,18 +117,6 @@ class Runner:
             run = self._turns.get(key)
         return Job(run) if run else None
 
-    def watch(self, key: str, watcher: str) -> Job | None:
-        """Become a watcher of a run that somebody else has asked for; starts nothing. None if there is no such run."""
-        with self._changed:
-            run = self._turns.get(key)
-            if run is None:
-                return None
-            self._seen[watcher] = self._clock()
-            if watcher not in run.watchers:
-                run.watchers.add(watcher)
-                run.publish()
-        return Job(run)
-
     def jobs(self) -> tuple[Job, ...]:
         """All jobs that are remembered, active or ended."""
         with self._changed:

@@ -97,10 +97,6 @@ class RunnerProcess:
         light = self._child and self._call("find", key)
         return RemoteJob(self, light) if light else None
 
-    def watch(self, key: str, watcher: str) -> RemoteJob | None:
-        light = self._child and self._call("watch", key, watcher)
-        return RemoteJob(self, light) if light else None
-
     def jobs(self) -> tuple[RemoteJob, ...]:
         return tuple(RemoteJob(self, light) for light in self._call("jobs")) if self._child else ()
 
@@ -253,8 +249,8 @@ def answer(runner: Any, method: str, values: tuple) -> Any:
         case "ask":
             config, watcher, owner, note = values
             return runner.ask(config, watcher, owner, note=note).glance()
-        case "find" | "watch":
-            job = getattr(runner, method)(*values)
+        case "find":
+            job = runner.find(*values)
             return job.glance() if job else None
         case "jobs":
             return tuple(job.glance() for job in runner.jobs())

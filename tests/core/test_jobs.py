@@ -237,13 +237,13 @@ def test_a_run_ends_when_its_last_watcher_leaves(make: Callable[..., Runner], st
     assert ended(job).status == "stopped" and store.load("a" + KEPT)[1]["seen"] == [1, 2, 3]
 
 
-def test_who_only_watches_counts_too(make: Callable[..., Runner]) -> None:
+def test_whoever_joins_a_run_counts_once(make: Callable[..., Runner]) -> None:
     gate = threading.Semaphore(0)
     service = make()
-    assert service.watch("a", "bob") is None
     job = service.ask(Counting("a", gate=gate), "ann")
-    assert service.watch("a", "bob").snapshot().watchers == 2
-    assert service.watch("a", "bob").snapshot().watchers == 2
+    for _ in range(2):
+        joined = service.ask(Counting("a", gate=gate), "bob").snapshot()
+        assert (joined.watchers, joined.owner) == (2, "ann")
     service.leave("a", "ann")
     gate.release(5)
     assert ended(job).status == "done"

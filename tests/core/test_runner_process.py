@@ -80,7 +80,7 @@ def test_nothing_begins_before_a_run_is_asked_for_nor_after_the_end(tmp_path, mo
     user_store().save("curve-1" + KEPT, {"x": torch.zeros(1, device="cpu")}, record)
     one = RunnerProcess()
     for _ in range(2):
-        assert one.find("curve-1") is None and one.watch("curve-1", "ann") is None
+        assert one.find("curve-1") is None
         assert one.jobs() == one.active() == ()
         assert one.leave("curve-1", "ann") is None and one.stop("curve-1", "ann") is False and one.seen("ann") is None
         assert one.kept("curve-1")["kept_progress"] == 0.25 and one.kept("curve-2") is None
@@ -116,8 +116,8 @@ def test_people_watch_leave_stop_and_go_on_as_in_this_process(apart, here):
         job = one.ask(config, "ann", "ann's browser", note={"place": "here"})
         first = begun(job)
         wait_for(lambda job=job, step=first.state.training.step: job.snapshot().state.training.step > step)
-        said += [first.status, first.owner, one.find("curve-0"), one.watch("curve-0", "bob")]
-        said += [one.watch(config.key, "bob").snapshot().watchers, [shot.key for shot in one.active()]]
+        said += [first.status, first.owner, one.find("curve-0")]
+        said += [one.ask(config, "bob").snapshot().watchers, [shot.key for shot in one.active()]]
         said += [one.leave(config.key, "bob"), job.glance().watchers, job.glance().state, one.seen("ann")]
         said += [one.stop(config.key, "bob"), one.stop(config.key, "ann's browser"), ended(job).status]
         step = job.snapshot().state.training.step
@@ -324,8 +324,8 @@ jobs = [one.ask(QualityConfig("diffusion-d6165f5289f5", "moons", entries, 20, se
 while not all((state := job.snapshot().state) and state.measured for job in jobs):
     time.sleep(0.01)
 assert "torch" not in sys.modules, "the server waits for it, and has no need of it"
-print(json.dumps([job.key for job in jobs]), flush=True)
 try:
+    print(json.dumps([job.key for job in jobs]), flush=True)  # from here on it may be interrupted
     time.sleep(60)
 except KeyboardInterrupt:
     began = time.monotonic()

@@ -64,7 +64,7 @@ def allowed(setting: links.Setting, value: object) -> bool:
 def test_any_text_gives_an_allowed_value(setting, asked):
     value, problem = links.decode(setting, asked)
     assert allowed(setting, value)
-    known = "clamped stepped clamped_rows too_many nonsense dropped unknown nearest".split()
+    known = ["clamped", "stepped", "clamped_rows", "too_many", "nonsense", "dropped", "unknown", "nearest"]
     assert problem is None or problem in known
 
 

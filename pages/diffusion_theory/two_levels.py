@@ -110,7 +110,8 @@ def _run(shot: Any) -> None:
     """A run as it goes on, or as it ended; before any, what there is to do."""
     t = text.current()
     if shot is None or (shot.state is None and shot.status != "done"):
-        text.prose(t.words(f"{ID}.none_yet"), small=True)
+        if shot is None or shot.status not in live.ACTIVE:  # one that has just begun needs no advice to start it
+            text.prose(t.words(f"{ID}.none_yet"), small=True)
         return
     if shot.state is None:  # it ended before this server began
         from core.scenes.diffusion_theory_hierarchy import models

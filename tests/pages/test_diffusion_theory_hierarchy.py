@@ -121,6 +121,10 @@ def test_a_running_training_a_finished_one_and_one_that_ran_away(monkeypatch):
         two_levels._run(SimpleNamespace(status=status, state=state, message=what, key=run.key))
     assert [parts[2].shape for parts in drawn] == [(27, 3)] * 3 and len(drawn[0][4]) == 1
     assert "Update 27 of 30" in sentences[0] and "It is kept" in sentences[1] and "At update 27" in sentences[2]
+    two_levels._run(SimpleNamespace(status="waiting", state=None, message=None, key=run.key))
+    assert len(sentences) == 3  # a run that has been started is not to be started
+    two_levels._run(None)
+    assert sentences[3].startswith("Nothing is trained yet")
 
 
 @pytest.mark.parametrize("rows", [[], [[5.0, 0.0, 1.0]], [[200.0, 1.0, 0.0], [1e24, 3.0, np.nan]]])

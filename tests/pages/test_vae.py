@@ -132,7 +132,7 @@ def test_a_run_that_has_not_begun_is_not_given_the_numbers_of_the_recorded_one(m
     sentences = []
     monkeypatch.setattr(train, "_panels", lambda picture: None)
     monkeypatch.setattr(common.text, "prose", lambda body, small=False: sentences.append(body))
-    waiting = SimpleNamespace(status="queued", state=None, message=None, key="none of those at hand", detail="")
+    waiting = SimpleNamespace(status="waiting", state=None, message=None, key="none of those at hand", detail="")
     train._run(waiting)
     own = SimpleNamespace(status="done", state=None, message=None, key=common.models()["map"]["key"], detail="")
     train._run(own)

@@ -166,7 +166,11 @@ def test_a_fold_stays_open_and_em_collapses(show, at_rest):
     says(page, "the floor holds")
 
 
-def test_a_narrow_window_shows_everything_without_scrolling_sideways(show):
-    page = show({"no_closed_form.view": "labels", "geyser.normals": 2}, width=820)
+def test_a_tablet_shows_everything_without_scrolling_sideways_and_large_enough_for_a_finger(show):
+    page = show({"no_closed_form.view": "labels", "geyser.normals": 2}, width=820, has_touch=True)
     says(page, "agree to within")
     fits_its_width(page)
+    answers = part(page, f"{ID}.prediction").locator("[role=radiogroup] label")
+    expect(answers).to_have_count(3)
+    for found in (*answers.all(), part(page, f"{ID}.design.reset").locator("button")):
+        assert found.bounding_box()["height"] >= 44

@@ -284,7 +284,10 @@ def name_of_choice(key: str, option: str | int) -> str:
 
 
 def _say(setting: Setting, code: str, used: object) -> None:
-    """Note a problem, and what is used instead. What was asked is not repeated: a link's text is a stranger's."""
+    """Note a problem, and what is used instead; of two alike the later, since that is used now.
+
+    What was asked is not repeated: a link's text is a stranger's.
+    """
     bounds = (("low", text.number(setting.low, 6)), ("high", text.number(setting.high, 6)))
     values: tuple[tuple[str, str], ...] = ()
     if code == "clamped" and setting.kind in ("whole", "real"):
@@ -297,8 +300,8 @@ def _say(setting: Setting, code: str, used: object) -> None:
         values = (("most", str(setting.most)),)
     elif code in ("unknown", "nonsense"):
         code = "default"
-    said = _store(PROBLEMS, list)
-    said.append(Problem(setting.key, code, values, setting.kind))
+    others = [p for p in _store(PROBLEMS, list) if (p.key, p.code) != (setting.key, code)]
+    st.session_state[PROBLEMS] = [*others, Problem(setting.key, code, values, setting.kind)]
 
 
 def _store(name: str, kind: type = dict):

@@ -231,6 +231,11 @@ def test_the_fit_settles_on_all_rows():
     assert sent[0]["panels"][2]["handles"][0]["x"] == "rows" and sent[0]["values"]["rows"]["high"] == 507
 
 
+def test_more_rows_than_any_table_has_are_told_once():
+    words = said(visit(fit__rows=5000))
+    assert words.count("goes from 1 to") == 1 and "goes from 1 to 507; it is now 507" in words
+
+
 @pytest.mark.parametrize("language", text.languages())
 @pytest.mark.parametrize(
     ("settings", "section"),

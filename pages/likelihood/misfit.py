@@ -89,7 +89,8 @@ def sentences(data: str, shown) -> list[str]:
     t = text.current()
     peaks = [f"{float(p):.1f}".replace("-", "−") for p in shown["peaks"]]
     count = len(peaks) if len(peaks) < 3 else "many"
-    said = [t.words(f"{ID}.peaks.{count}", peaks=", ".join(peaks))]
+    where = dict(zip(("low", "high"), peaks, strict=True)) if count == 2 else {"peaks": ", ".join(peaks)}
+    said = [t.words(f"{ID}.peaks.{count}", **where)]
     means, stds = shown["group_means"], shown["group_stds"]
     if len(means):
         apart = float(abs(means[1] - means[0]) / stds.mean())

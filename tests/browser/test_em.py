@@ -160,9 +160,9 @@ def test_means_are_placed_by_a_click(show, at_rest):
         page.mouse.click(box["x"] + dx * box["width"], box["y"] + dy * box["height"])
         at_rest(page)
         page.wait_for_timeout(700)
-    says(page, r"Your 3 means reach −4\.1\d+")
+    says(page, r"Your start \(K = 3\) reaches −4\.1\d+")
     page.reload()
-    says(page, r"Your 3 means reach −4\.1\d+")
+    says(page, r"Your start \(K = 3\) reaches −4\.1\d+")
 
 
 def test_an_end_is_chosen_by_a_click(show):

@@ -79,3 +79,20 @@ def test_an_arrow_is_as_long_as_it_says(page):
     np.testing.assert_allclose(step / np.hypot(*step), np.array([-24, 16]) / np.hypot(24, 16))
     across = sorted({round(x) for x, _ in grid})
     assert len(across) == 4 and set(np.diff(across)) == {28}
+
+
+def test_numbers_beside_a_picture_of_equal_units_are_not_cut_off(page):
+    """Where equal units widen the range of y, its ticks may be longer: −2.5 for 2 was "2.5" on a projector."""
+    off = page.evaluate(
+        """() => {
+          const pen = document.createElement("canvas").getContext("2d"), scale = 1.5, worst = [];
+          const theme = { scale, type: (size) => `${size * scale}px sans-serif` };
+          const axis = { name: "x", shown: true, low: -3.6, high: 3.6, log: false };
+          for (let width = 220; width < 420; width += 5) for (const height of [280, 330, 400]) {
+            const chart = new Chart({ x: axis, y: axis, equal: true }, width, height, theme, pen);
+            worst.push(Math.max(...chart.ticks.y.map((tick) => pen.measureText(tick.text).width)) + 4 - chart.box.x);
+          }
+          return Math.max(...worst);
+        }"""
+    )
+    assert off <= 0

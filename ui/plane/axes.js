@@ -68,13 +68,20 @@ class Chart {
     Object.assign(this, { panel, width, height, theme, below });
     pen.font = theme.type(12);
     const { scale } = theme, top = y.shown && y.name ? 26 * scale : 10, bottom = x.shown ? (below ? 46 : 28) * scale : 10;
-    const h = Math.max(40, height - top - bottom), lines = ticksBetween(y, h / scale).map((t) => pen.measureText(t.text).width);
-    const left = y.shown ? Math.ceil(Math.max(14, ...lines)) + 10 : 10, w = Math.max(40, width - left - 14);
+    const h = Math.max(40, height - top - bottom);
+    const room = (axis) => (y.shown ? Math.ceil(Math.max(14, ...ticksBetween(axis, h / scale).map((t) => pen.measureText(t.text).width))) + 10 : 10);
+    this.lay(room(y), top, h);
+    if (panel.equal && room(this.sy) > this.box.x) this.lay(room(this.sy), top, h);                // a wider range may have longer numbers
+    this.ticks = { x: ticksBetween(this.sx, this.box.w / scale), y: ticksBetween(this.sy, h / scale) };
+  }
+
+  // The picture's place, so far from the left for the numbers of y, and where values stand in it.
+  lay(left, top, h) {
+    const { x, y } = this.panel, w = Math.max(40, this.width - left - 14);
     this.box = { x: left, y: top, w, h };
     this.sx = new Scale(x, left, left + w);
     this.sy = new Scale(y, top + h, top);
-    if (panel.equal) this.equalise();
-    this.ticks = { x: ticksBetween(this.sx, w / scale), y: ticksBetween(this.sy, h / scale) };
+    if (this.panel.equal) this.equalise();
   }
 
   // One unit is as long on both axes: the shorter range is widened on both sides.

@@ -60,7 +60,7 @@ class Student:
     polls: dict[str, asyncio.Task] = field(default_factory=dict)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waits: list[tuple[float, str]] = field(default_factory=list)
+    waits: list[tuple[float, str, float]] = field(default_factory=list)  # seconds, for what, and when it was asked
     errors: list[str] = field(default_factory=list)
 
     async def listen(self) -> None:
@@ -142,7 +142,7 @@ class Student:
         began = time.perf_counter()
         async with self.busy:
             await self._rerun(**asked)
-        self.waits.append((time.perf_counter() - began, what))
+        self.waits.append((time.perf_counter() - began, what, began))
 
     async def walk(self, page: str) -> None:
         """To another page."""
@@ -325,6 +325,17 @@ async def together(address: str, home: str, pid: int, clients: int, seconds: flo
     return students, marks[1:] if len(marks) > 2 else marks, sizes, errors, shares
 
 
+def by_quarters(acts: list[tuple[float, str, float]]) -> list[str]:
+    """Median and 99th percentile of the answers to what was asked in each quarter of the time."""
+    first = min(began for *_, began in acts)
+    length = (max(began for *_, began in acts) - first) / 4 or 1.0
+    quarters: list[list[float]] = [[], [], [], []]
+    for wait, _, began in acts:
+        quarters[min(3, int((began - first) / length))].append(wait)
+    cuts = [statistics.quantiles(quarter, n=100) for quarter in quarters if len(quarter) > 1]
+    return [f"{cut[49]:.3f} and {cut[98]:.2f} s" for cut in cuts]
+
+
 def main() -> None:
     """Prints what thirty students wait for, what the run lost, and what the server holds."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -341,11 +352,13 @@ def main() -> None:
                 together(address, home, pid, options.clients, 60 * options.minutes)
             )
         complaints = [line for line in log.read_text().splitlines() if "Traceback" in line or "Error" in line]
-    waits = sorted(wait for student in students for wait, _ in student.waits)
+    acts = sorted((act for student in students for act in student.waits), reverse=True)
+    waits = [wait for wait, *_ in acts]
     cuts = statistics.quantiles(waits, n=100)
     print(f"{options.clients} clients, {options.minutes:g} minutes, {len(waits)} actions")
     print(f"answer: median {statistics.median(waits):.3f} s, 90 % {cuts[89]:.3f} s, 99 % {cuts[98]:.3f} s, "
-          f"longest {waits[-1]:.2f} s")  # fmt: skip
+          f"longest {waits[0]:.2f} s")  # fmt: skip
+    print(f"by quarters of the time: {', '.join(by_quarters(acts))}")
     if len(marks) > 1:
         together_rate = rate(marks)
         print(f"training: {together_rate:.0f} examples a second, alone {single:.0f}: {together_rate / single:.2f}")
@@ -356,7 +369,7 @@ def main() -> None:
     print(f"errors: {len(errors)} seen by clients, {len(complaints)} lines in the log")
     for what, count in Counter([*errors, *complaints]).most_common(10):
         print(f"  {count} × {what[:300]}")
-    for wait, what in sorted((w for s in students for w in s.waits), reverse=True)[: options.slowest]:
+    for wait, what, _ in acts[: options.slowest]:
         print(f"  {wait:.2f} s  {what}")
 
 

@@ -59,7 +59,7 @@ async def waiting(pid: int, seconds: float = 20.0) -> float:
 
 
 def told(what: str, members: list[Member]) -> None:
-    waits = [seconds for member in members for seconds, done in member.waits if done == what]
+    waits = [seconds for member in members for seconds, done, _ in member.waits if done == what]
     print(f"{what}: median {statistics.median(waits):.2f} s, longest {max(waits):.2f} s")
 
 

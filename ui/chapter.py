@@ -143,10 +143,15 @@ class Chapter:
                     st.latex(text.coloured(line.tex))
                     text.prose(t.words(f"{name}.{line.id}"), small=True)
 
-    def code(self, path: str, *names: str, highlight: Sequence[str] = ()) -> None:
-        """The source of functions or classes of a file, folded; lines that contain a text of `highlight` are marked."""
+    def code(self, path: str, *names: str, highlight: Sequence[str] = (), trained: bool = False) -> None:
+        """The source of functions or classes of a file, folded; lines that contain a text of `highlight` are marked.
+
+        trained: it ran when the model learnt, and not for what is on the screen.
+        """
         t = text.current()
-        title = f"{t.label('code.title')} · " + ", ".join(f"`{name.rpartition('.')[2]}`" for name in names)
+        title = f"{t.label('code.trained' if trained else 'code.title')} · " + ", ".join(
+            f"`{name.rpartition('.')[2]}`" for name in names
+        )
         with st.expander(title, icon=":material/code:"):
             st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
             code.show(code.read(path, names), highlight)

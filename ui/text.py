@@ -31,6 +31,9 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _PARTICLES = re.compile(r"([\d%가-힣])([\])*]*)(은/는|이/가|을/를|과/와|으로/로)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CLOSED = "013678"  # digits whose Korean names end in a consonant: 영 일 삼 육 칠 팔
+_APART = re.compile(r"(\$[^$]*\$|`[^`]*`)")  # formulas and code within a text
+_EQUAL = re.compile(r"(?<=\w) = (?=[−\d])")
+_CLINGS = re.compile(r"([%)][\])*]*)(?=[가-힣])")
 _COLOURED = re.compile(r":(" + "|".join(colours.ROLES) + r")\[([^\]]*)\]")
 
 
@@ -136,8 +139,18 @@ def prose(body: str, *, small: bool = False) -> None:
     """Draw our own Markdown, its coloured words coloured. Never for a person's text."""
     import streamlit as st
 
-    marked = _COLOURED.sub(r'<span class="role-\1">\2</span>', body)
+    marked = _COLOURED.sub(r'<span class="role-\1">\2</span>', _held(body))
     (st.caption if small else st.markdown)(marked, unsafe_allow_html=True)
+
+
+def _held(body: str) -> str:
+    """The text with marks where a browser must not end a line: in "t = 5", and before a particle."""
+    parts = _APART.split(body)  # words, formula, words, …
+    for k in range(0, len(parts), 2):
+        parts[k] = _CLINGS.sub("\\1\u2060", _EQUAL.sub("\u00a0=\u00a0", parts[k]))
+        if k and parts[k] and "가" <= parts[k][0] <= "힣":
+            parts[k] = "\u2060" + parts[k]
+    return "".join(parts)
 
 
 def plain(body: str) -> str:

@@ -63,7 +63,8 @@ def draw(page: chapter.Chapter) -> None:
         wanted = _controls()
         shown = common.last_good(ID, wanted)
         if shown.scene is None:
-            shown = common.Shown(HalfSteps(), scene.shown(HalfSteps()), shown.refused)
+            first = HalfSteps("own", OWN.default, "kmeans") if wanted.data == "own" else HalfSteps()
+            shown = common.Shown(first, scene.shown(first), shown.refused)
         frame = _picture(shown, wanted)
         _sentences(shown, wanted, frame)
         begin = {MOMENT: MOMENT.default}

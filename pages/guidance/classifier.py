@@ -47,7 +47,8 @@ def draw(page: chapter.Chapter) -> None:
         text.prose(f"**{t.words(f'{ID}.exact')}**")
         _same_arrow()
         page.code("core/diffusion/guidance.py", "classifier_guided", highlight=("autograd.grad",))
-        page.code("core/diffusion/noisy_classifier.py", "noisy_classification_loss", "log_prob_of")
+        page.code("core/diffusion/noisy_classifier.py", "log_prob_of")
+        page.code("core/diffusion/noisy_classifier.py", "noisy_classification_loss", trained=True)
 
 
 def _classifiers() -> dict[str, dict]:

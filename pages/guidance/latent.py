@@ -53,8 +53,9 @@ def draw(page: chapter.Chapter) -> None:
         working.waiting(wanted, shot, found)
         controls.presets(ID, {"few": {STEPS: 3}, "many": {STEPS: 50}, "pushed": {GAMMA: "10"}, "free": {GAMMA: "0"}})
         page.derivation("guidance.codes")
-        page.code("core/diffusion/latent.py", "standard", "latent_loss", "LatentDiffusion.decode")
+        page.code("core/diffusion/latent.py", "LatentDiffusion.decode")
         page.code("core/operations.py", "multiply_adds")
+        page.code("core/diffusion/latent.py", "standard", "latent_loss", trained=True)
 
 
 def _sheets(found: working.Answer) -> None:

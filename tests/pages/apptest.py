@@ -69,7 +69,7 @@ def press(at: AppTest, key: str) -> AppTest:
 def said(at: AppTest) -> str:
     """Every sentence on the page, with ordinary spaces and without the colours of its words."""
     everything = [*(m.value for m in at.markdown), *(c.value for c in at.caption), *(i.value for i in at.info)]
-    return re.sub(r"</?span[^>]*>", "", "\n".join(everything)).replace("\u00a0", " ")
+    return re.sub(r"</?span[^>]*>", "", "\n".join(everything)).replace("\u00a0", " ").replace("\u2060", "")
 
 
 def tables(at: AppTest) -> str:

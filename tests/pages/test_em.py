@@ -174,6 +174,9 @@ def test_fewer_points_than_components_keep_the_last_good_picture():
 def test_no_points_and_points_all_in_one_place(packed):
     at = visit({f"{HALF}.data": "own", f"{HALF}.start": "random"} | points(f"{HALF}.points", packed, -3, 3))
     assert any(b.key == f"{HALF}.way_out" for b in at.button)
+    header, parts = message(at, f"{HALF}.plane")
+    drawn = next(layer for layer in header["panels"][0]["layers"] if layer["kind"] == "cloud")
+    assert abs(parts[drawn["at"]["part"]]).max() <= 3  # points of this place, and not the geyser's minutes
     at = visit(
         {f"{HALF}.data": "own", f"{HALF}.start": "random", f"{HALF}.floor": 0} | points(f"{HALF}.points", packed, -3, 3)
     )

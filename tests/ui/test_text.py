@@ -103,3 +103,15 @@ def test_the_table_reaches_css_and_components():
 )
 def test_korean_particles_follow_the_number_before_them(written, read):
     assert text._with_particles(written) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        ("T = 5 and γ = −2, but a = b", "T|=|5 and γ|=|−2, but a = b"),
+        ("97%가 :data[(맞음)]은 $x = 5$입니다 `t = 5`", "97%_가 :data[(맞음)]_은 $x = 5$_입니다 `t = 5`"),
+        ("1 $ 와 x = 2", "1 $ 와 x|=|2"),
+    ],
+)
+def test_no_line_ends_where_it_would_tear_a_sentence(written, held):
+    assert text._held(written) == held.replace("|", "\u00a0").replace("_", "\u2060")

@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("torch", "core.device", "core.training", "core.diffusion.sampling")  # imported before anybody asks
 REMEMBERED = 8  # whole snapshots that the server keeps; of others the child is asked again
 PATIENCE = 120.0  # seconds that a question may take, the imports of a new child on a slow disk among them
+FRESH = 0.25  # seconds for which the list of active runs holds: every page that is drawn asks for it
 REFUSED = 120.0  # seconds within which a child must have ended twice under a run, for this not to be begun again
 ACTIVE = ("waiting", "running")
 _log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class RunnerProcess:
         self._lock = threading.Lock()
         self._child: subprocess.Popen | None = None
         self._shots: dict[str, Snapshot] = {}  # the last whole snapshot of each run
+        self._active: tuple[float, tuple[Snapshot, ...]] | None = None  # when it was asked, and what was active
         self._going: set[str] = set()  # the runs under way, as last heard
         self._fatal: dict[str, list[float]] = {}  # key: when a child ended under this run
         self._asked_at: float | None = None  # when the question was asked that is not answered yet
@@ -101,8 +103,11 @@ class RunnerProcess:
         return tuple(RemoteJob(self, light) for light in self._call("jobs")) if self._child else ()
 
     def active(self) -> tuple[Snapshot, ...]:
+        known = self._active
+        if known is not None and time.monotonic() - known[0] < FRESH:
+            return known[1]
         found = self._call("active") if self._child else ()
-        self._going = {shot.key for shot in found}
+        self._active, self._going = (time.monotonic(), found), {shot.key for shot in found}
         return found
 
     def kept(self, key: str) -> dict[str, Any] | None:
@@ -180,6 +185,8 @@ class RunnerProcess:
                 except (OSError, EOFError) as error:
                     self._give_up()
                     raise RuntimeError(f"The process of the runs ends as soon as it begins ({error}).") from error
+        if method in ("ask", "leave", "stop"):
+            self._active = None
         kind, value = plain.unpack(answer)
         if kind == "error":
             raise RuntimeError(value)
@@ -210,7 +217,8 @@ class RunnerProcess:
         """Let go of the child, and of what was known of its runs but under which it ended."""
         for key in self._going:
             self._fatal.setdefault(key, []).append(time.monotonic())
-        child, self._child, self._shots, self._going = self._child, None, {}, set()
+        child, self._child, self._shots = self._child, None, {}
+        self._active, self._going = None, set()
         if child is not None:
             child.kill()
             _ended(child, None)

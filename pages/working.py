@@ -42,9 +42,9 @@ def answer(wanted: SceneRun, slot: str, before: SceneRun | None = None) -> tuple
         if shot.status == "done" and shot.state is not None:
             arrays, shot = scene.remember(wanted, shot.state.arrays), None
     if arrays is not None:
-        found = st.session_state[f"{place}.shown"] = Answer(wanted, arrays)
+        found = live.last()[place] = Answer(wanted, arrays)
         return found, None
-    last = st.session_state.get(f"{place}.shown")
+    last = live.last().get(place)
     if last is None and before is not None and (kept := scene.at_hand(before)) is not None:
         last = Answer(before, kept)
     return (replace(last, fresh=False) if last else None), shot

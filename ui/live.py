@@ -33,6 +33,7 @@ WATCHER = "live.watcher"
 COOKIE = "ten_steps_watcher"
 _TOKEN = re.compile(r"[0-9a-f]{16}")
 ACTIVE = ("waiting", "running")
+LAST = "live.last"  # (page, {place: what it showed last})
 
 
 def watcher() -> str:
@@ -82,8 +83,18 @@ def watch(
     return shot
 
 
+def last() -> dict[str, Any]:
+    """What the places of this page showed last, while the page is open: thirty people's pictures are gigabytes."""
+    page, kept = st.session_state.get(links.PAGE), st.session_state.get(LAST)
+    if kept is None or kept[0] != page:
+        kept = st.session_state[LAST] = (page, {})
+    return kept[1]
+
+
 def held(name: str, shot: Any) -> Any:
     """What to draw at the place `name`: this snapshot, or while the screen is frozen the one that was drawn last."""
+    if not presenter.presenting():
+        return shot
     kept = st.session_state.setdefault(presenter.HELD, {})
     if not presenter.frozen():
         kept[name] = shot

@@ -61,6 +61,7 @@ def present(on: bool) -> None:
     """Begin or end presenting; a freeze ends with it."""
     st.session_state[PRESENTING] = on
     st.session_state[FROZEN] = False
+    st.session_state.pop(HELD, None)
 
 
 def session() -> str:

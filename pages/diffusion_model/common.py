@@ -112,7 +112,7 @@ def sampled(
     slot: names the place on the page. While a run is not done, its last picture is returned with fresh False, at first
     the one of `kept`, and beside it the run that is waited for or that failed. The list is empty where there is none.
     """
-    shown = f"{PAGE}.{slot}.shown"
+    shown = live.last()
     done = [_kept(config) for config in configs]
     asked = _asked([c for c, d in zip(configs, done, strict=True) if not d], slot)
     working.wait_a_moment(asked.values())
@@ -121,12 +121,12 @@ def sampled(
     done = [d or _done(shots[c.key]) for c, d in zip(configs, done, strict=True)]
     if all(done):
         now = [Sampled(c, model, *d, True) for c, d in zip(configs, done, strict=True)]
-        st.session_state[shown] = now
+        shown[slot] = now
         return now, None
     expected = next(Expected(c, shots[c.key]) for c, d in zip(configs, done, strict=True) if not d)
-    if shown not in st.session_state and (ships := models().get("digits")) and all(map(_kept, kept)):
-        st.session_state[shown] = [Sampled(c, ships, *_kept(c), True) for c in kept]
-    return [replace(before, fresh=False) for before in st.session_state.get(shown, ())], expected
+    if slot not in shown and (ships := models().get("digits")) and all(map(_kept, kept)):
+        shown[slot] = [Sampled(c, ships, *_kept(c), True) for c in kept]
+    return [replace(before, fresh=False) for before in shown.get(slot, ())], expected
 
 
 def waiting(expected: Expected | None) -> None:

@@ -112,7 +112,7 @@ def _walks(asked: MistakeRun, hidden: bool, was_going: bool, inside: str | None)
     """Both walks as far as they are, and how far that is; the experiment is drawn anew when they are over."""
     from core import jobs
 
-    t, runner, place = text.current(), jobs.runner(), f"{ID}.shown"
+    t, runner, last = text.current(), jobs.runner(), live.last()
     runner.seen(live.watcher())
     job = runner.find(asked.key)
     shot = live.held(f"{ID}.walks.{asked.key}", job.snapshot() if job else None)
@@ -120,9 +120,9 @@ def _walks(asked: MistakeRun, hidden: bool, was_going: bool, inside: str | None)
     if was_going and not going:
         redraw.again(inside)
     if shot is not None and shot.state is not None:
-        st.session_state[place] = (asked, shot.state, hidden)
-    if place in st.session_state:  # before the first state there is the picture of before
-        _player(*st.session_state[place])
+        last[ID] = (asked, shot.state, hidden)
+    if ID in last:  # before the first state there is the picture of before
+        _player(*last[ID])
     if going:
         step, steps = (shot.state.step, shot.state.steps) if shot.state is not None else (0, asked.steps)
         text.prose(t.words(f"{ID}.waiting", step=min(step, steps), steps=steps), small=True)

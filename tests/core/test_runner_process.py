@@ -153,6 +153,16 @@ def test_a_state_crosses_once_and_few_are_remembered(apart, monkeypatch):
     assert list(apart._shots) == [shot.key] and other.key != shot.key
 
 
+def test_many_pages_ask_what_is_active_and_the_child_is_asked_once(apart, monkeypatch):
+    job = apart.ask(curve(6, LONG), "ann")
+    assert [shot.key for shot in apart.active()] == [job.key], "what was just asked for is among them"
+    with monkeypatch.context() as patch:
+        patch.setattr(runner_process, "_read", lambda pipe: pytest.fail("the child was asked"))
+        assert [shot.key for shot in apart.active()] == [job.key]
+    apart.leave(job.key, "ann")
+    wait_for(lambda: apart.active() == ())
+
+
 @dataclass(frozen=True)
 class Foreign:
     """A config that only this process knows."""

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import jobs
-from ui import live, text
+from ui import links, live, text
 
 GATE = threading.Event()
 
@@ -180,3 +180,14 @@ def test_an_interrupted_run_is_offered_whatever_its_settings(app, runner, monkey
     test.button(key="diffusion_model.train.resume").click().run()
     until(test, "running")
     assert keys(test) == {"stop"}
+
+
+def test_the_last_pictures_of_a_page_are_let_go_with_it(monkeypatch):
+    state = {links.PAGE: "em"}
+    monkeypatch.setattr(live.st, "session_state", state)
+    live.last()["em.starts"] = picture = object()
+    assert live.last()["em.starts"] is picture
+    state[links.PAGE] = "vae"
+    assert live.last() == {}
+    state[links.PAGE] = "em"
+    assert live.last() == {}, "it is worked out or fetched again"

@@ -10,7 +10,7 @@ function maths(node) {
     if ("=+−".includes(node)) {
       made.setAttribute("lspace", "0.22em");
       made.setAttribute("rspace", "0.22em");
-    } else if ("()[]|,∇".includes(node)) {
+    } else if ("()[]|‖,∇".includes(node)) {
       made.setAttribute("stretchy", "false");
       made.setAttribute("lspace", node === "|" ? "0.15em" : "0");
       made.setAttribute("rspace", "|,∇".includes(node) ? "0.15em" : "0");

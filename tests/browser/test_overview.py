@@ -23,6 +23,9 @@ def test_a_symbol_leads_to_the_steps_that_build_it(base, visit):
     root = part(page, f"{ID}.loss").locator(".root")
     chosen = root.locator("[aria-checked=true]")
     expect(chosen).to_have_attribute("data-term", "time", timeout=SLOW)
+    bars = root.locator("[data-term=square] mo").all()
+    first, last = (bar.evaluate("m => m.getBoundingClientRect().bottom") for bar in bars)
+    assert abs(first - last) < 1, "the formula does not stand on one line"
     root.locator("[data-term=clean]").first.click()
     says(page, "A picture is a point in 784 dimensions")
     root.locator("[data-term=clean]").first.press("ArrowRight")

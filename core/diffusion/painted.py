@@ -18,7 +18,7 @@ class Painted:
     """The schedule that comes nearest to a painting, and where that had to be put right."""
 
     schedule: NoiseSchedule
-    rise: tuple[float, float] | None  # from, to: the part of the way in which the painting rises first; None: nowhere
+    rise: tuple[float, float] | None  # from, to: the part of the way in which the painting rises most; None: nowhere
     added: float  # by how much it rises there
 
 
@@ -33,11 +33,11 @@ def painted(heights: Sequence[float], T: int) -> Painted:
     wished = torch.tensor([1.0, *heights], dtype=torch.float64, device="cpu").clamp(LOWEST, 1)
     lowest = wished.cummin(dim=0).values  # (K+1,)
     above = wished - lowest  # (K+1,)
-    too_high = above.gt(0).tolist()
-    first = too_high.index(True) if any(too_high) else len(too_high)
-    end = too_high.index(False, first) if False in too_high[first:] else len(too_high)  # the first one that is not
-    rise = ((first - 1) / len(heights), (end - 1) / len(heights)) if first < end else None
-    added = float(above[first:end].max()) if rise else 0.0
+    added, highest = float(above.max()), int(above.argmax())
+    kept = [k for k, high in enumerate(above.gt(0).tolist()) if not high]  # the knots where the painting holds
+    first = max((k for k in kept if k < highest), default=0)
+    end = min((k for k in kept if k > highest), default=len(wished))
+    rise = (first / len(heights), (end - 1) / len(heights)) if added > 0 else None
     place = torch.arange(1, T + 1, dtype=torch.float64, device="cpu") / T * len(heights)  # t/T in knots: (T,)
     left = place.ceil().long().clamp(1, len(heights)) - 1
     alpha_bar = lowest[left] + (place - left) * (lowest[left + 1] - lowest[left])

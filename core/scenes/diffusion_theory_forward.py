@@ -69,8 +69,8 @@ class Levels(Scene):
     """What the schedule does to the subject, level by level.
 
     Arrays: alpha_bar, snr, kl (T+1,): ᾱ_t, ᾱ_t/(1−ᾱ_t), and KL(q(x_t | x_0) ‖ N(0, I)) in nats, the mean over the
-    pictures or points; size: how many numbers one of them has; count: how many there are; rise (2,): the first part of
-    the way where a painted schedule would rise (NaN: nowhere), added: by how much.
+    pictures or points; size: how many numbers one of them has; count: how many there are; rise (2,): the part of the
+    way where a painted schedule would rise most (NaN: nowhere), added: by how much.
     """
 
     subject: str = "chelsea"

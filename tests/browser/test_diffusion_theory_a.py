@@ -75,7 +75,7 @@ def test_a_schedule_is_painted_and_one_that_rises_is_put_right(show):
     says(page, r"as good as pure noise|nearly noise|The end is no noise")
     stroke(page, paper, [(0.6, 0.2), (0.8, 0.2)], steps=4)  # and up again
     heard(page, FORWARD, lambda v: max(y for _, y in v["painting"][8:13]) > 0.7)
-    says(page, r"Your curve rises between t/T = ")
+    says(page, r"Your curve rises, most of all between t/T = ")
     press(page, f"{FORWARD}.way_out")
     heard(
         page,

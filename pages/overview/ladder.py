@@ -40,7 +40,7 @@ def draw(page: chapter.Chapter) -> None:
         def show(shot) -> None:
             if shot is not None and shot.state is not None and shot.state.rungs:
                 _picture(shot.state, dataset)
-                here = text.current().words(f"{ID}.live", count=config.count, device=shot.state.device)
+                here = text.current().words(f"{ID}.live", count=f"{config.count:,}", device=shot.state.device)
                 text.prose(here, small=True)
 
         live.watch(ID, lambda: config, show, config_key=config.key, kind="measuring")
@@ -125,7 +125,9 @@ def _sentences(rungs: list[Climbed], floors: tuple[float, ...], second: bool, pi
     best, nearest = min(means, key=lambda pair: pair[1])
     names = {"best": _name(best), "distance": text.number(nearest, 2)}
     low, high = (text.number(f(floors), 2) for f in (min, max))
-    text.prose(t.words(f"{ID}.caption", **names, low=low, high=high))
+    alone = len(floors) == 1  # one seed: how far chance carries a distance has not been measured
+    said = t.words(f"{ID}.once", **names, floor=low) if alone else t.words(f"{ID}.caption", **names, low=low, high=high)
+    text.prose(said)
     worse = [
         (before, after)
         for (before, a), (after, b) in zip(means, means[1:], strict=False)

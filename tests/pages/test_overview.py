@@ -110,15 +110,15 @@ def test_a_picture_that_is_none_is_refused():
 # ---- the ladder and the trace ---------------------------------------------------------------------------------------
 
 
-def climbed(dataset: str) -> ladder.LadderState:
+def climbed(dataset: str, seeds: int = 2) -> ladder.LadderState:
     """A climb made up of plain numbers: two rungs, the second farther away than the first."""
     samples = np.zeros((20, 28, 28), np.uint8) if dataset in ladder.IMAGES else np.zeros((50, 2), np.float32)
-    frechet = () if dataset in ladder.IMAGES else (0.5, 0.6)
+    frechet = () if dataset in ladder.IMAGES else (0.5, 0.6)[:seeds]
     rungs = (
-        ladder.Climbed("multivariate_normal", "", 1234, 0.2, "", 0.5, (2.0, 2.2), frechet, samples),
-        ladder.Climbed("diffusion_model", "", 5678, 130.0, "a box", 1.5, (8.0, 8.4), frechet, samples),
+        ladder.Climbed("multivariate_normal", "", 1234, 0.2, "", 0.5, (2.0, 2.2)[:seeds], frechet, samples),
+        ladder.Climbed("diffusion_model", "", 5678, 130.0, "a box", 1.5, (8.0, 8.4)[:seeds], frechet, samples),
     )
-    return ladder.LadderState(rungs, (0.4, 0.6), frechet and (0.1, 0.2), samples, 1, 1, "a box")
+    return ladder.LadderState(rungs, (0.4, 0.6)[:seeds], frechet and (0.1, 0.2)[:seeds], samples, 1, 1, "a box")
 
 
 @pytest.mark.parametrize("language", text.languages())
@@ -139,6 +139,16 @@ def test_the_ladder_says_what_was_measured_and_where_it_rises(language, dataset,
     assert best.replace("\u00a0", " ") in body and rises in body
     for name in ("no_label", "below_zero", "recorded.points"):
         assert (t.words(f"overview.ladder.{name}") in body) == (dataset == "dinosaur")
+
+
+@pytest.mark.parametrize("language", text.languages())
+def test_one_seed_claims_no_range_of_chance(language, tmp_path, monkeypatch):
+    monkeypatch.setattr(ladder.kept, "__defaults__", (tmp_path,))
+    ladder.keep(climbed("moons", seeds=1), ladder.LadderConfig("moons"), tmp_path)
+    at, t = visitor("overview")({"overview.ladder.data": "moons"}, language=language), text.Words(language)
+    best = t.words("overview.ladder.step.multivariate_normal")
+    words = t.words("overview.ladder.once", best=best, distance="2", floor="0.4")
+    assert words.replace("\u00a0", " ") in said(at)
 
 
 def test_another_seed_climbs_live_and_a_second_ruler_is_there(tmp_path, monkeypatch):

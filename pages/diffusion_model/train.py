@@ -135,7 +135,8 @@ def _run(shot: Any) -> None:
     previews = tuple((p.step, p.x0.numpy()) for p in state.previews)
     losses = training.losses.numpy()
     _panels(_Picture(losses, training.steps, previews))
-    loss = text.number(float(losses[-100:].mean()), 3)
+    lately = min(100, max(1, len(losses) // 10))  # early in a run a longer mean lies far above the end of the curve
+    loss = text.number(float(losses[-lately:].mean()), 3)
     if shot.status == "failed" and shot.message == "diverged":
         text.prose(t.words(f"{ID}.diverged", step=training.step))
     elif shot.status == "done":

@@ -196,7 +196,8 @@ def _learnt(shot: Any, known: dict[str, dict]) -> None:
         text.prose(t.words(f"{ID}.diverged", step=shot.detail or "–"))
     elif shot is not None and shot.state is not None:
         state = shot.state.training
-        loss = text.number(float(state.losses[-50:].mean()))
+        lately = min(50, max(1, len(state.losses) // 10))  # early in a run a longer mean is far above the curve's end
+        loss = text.number(float(state.losses[-lately:].mean()))
         text.prose(t.words(f"{ID}.update", step=f"{state.step:,}", steps=f"{state.steps:,}", loss=loss))
 
 

@@ -209,6 +209,9 @@ def test_a_run_is_found_again_stopped_and_continued():
     at.run()
     stopped = watched(at).state.training.step
     assert "stopped at" in said(at)
+    losses = watched(at).state.training.losses[:stopped].numpy()
+    lately = losses[-min(100, max(1, stopped // 10)) :].mean()  # where the curve ends, and not where it began
+    assert numbers(r": loss ([\d.]+)", at) == (pytest.approx(lately, rel=0.006),)
     # continued from the link that names it
     again = visit(train__data="dinosaur", train__length="long", train__batch=32)
     assert again.button(key=f"{TRAIN}.start").label == text.Words("en").label("live.training.continue")

@@ -143,6 +143,9 @@ def test_the_point_is_dragged_and_bayes_rule_follows(show, at_rest):
     drag(page, knob(page, f"{ID}.posterior", "query"), 120, 110)
     heard(page, f"{ID}.posterior", lambda v: v["x"] > -1)
     says(page, r"responsibility is that of ■\s+component\s+2")
+    page.set_viewport_size({"width": 400, "height": 800})  # a telephone is too narrow for the table, not for the page
+    at_rest(page)
+    fits_its_width(page)
 
 
 def test_a_fold_stays_open_and_em_collapses(show, at_rest):

@@ -134,11 +134,13 @@ def _charts(kept: GuidanceState | None, own: GuidanceState | None) -> None:
     shares = [("condition", "agreement", lambda m: m.agreement), ("data", "spread", lambda m: m.spread)]
     high = 10.0 if own is None else max(10.0, own.measured[0].scale)
     low = 0.0 if own is None else min(0.0, own.measured[0].scale)
-    x = charts.Axis(t.words(f"{ID}.axis.gamma"), low, high, symlog=True)
+    wider = (low - 1) * 1.06 + 1, (high + 1) * 1.06 - 1  # so that a mark at an end is whole
+    x = charts.Axis(t.words(f"{ID}.axis.gamma"), *wider, symlog=True)
     curves = [_curve(kept, role, t.words(f"{ID}.curve.{name}"), value) for role, name, value in shares if kept]
     curves += [_own(own, role, t.words(f"{ID}.own.{name}"), value) for role, name, value in shares if own]
-    charts.show(charts.curves(curves, x, charts.Axis(t.words(f"{ID}.axis.share"), 0.0, 1.25), height=196),
-                key=f"{ID}.shares")  # fmt: skip
+    top = max([1.25] + [1.05 * m.spread for m in (own.measured if own else ())])  # far out, errors count as variety
+    y = charts.Axis(t.words(f"{ID}.axis.share"), -0.05, top)
+    charts.show(charts.curves(curves, x, y, height=196), key=f"{ID}.shares")
     distance = [_curve(kept, "model", t.words(f"{ID}.curve.distance"), lambda m: m.distance)] if kept else []
     if kept:
         floors = np.array(kept.floors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -137,6 +138,9 @@ def test_a_quick_measurement_of_ones_own_scale():
     numbers = filled(f"{SCALE}.mine", at)
     assert (numbers["count"], numbers["gamma"], numbers["agreement"]) == (200, 1, 100)
     assert len(at.get("vega_lite_chart")) == 2
+    for chart in at.get("vega_lite_chart"):
+        low, high = json.loads(chart.proto.spec)["layer"][0]["encoding"]["x"]["scale"]["domain"]
+        assert low < 0 and high > 10, "the marks at γ = 0 and 10 would be halves"
 
 
 # ---- edit -----------------------------------------------------------------------------------------------------------

@@ -111,11 +111,16 @@ class Student:
             self.polls.pop(fragment).cancel()
 
     async def _ask_again(self, fragment: str, seconds: float) -> None:
-        while True:
+        while self._polls(fragment):  # to be cancelled is not enough: wait_for forgets it where the answer comes as well
             await asyncio.sleep(seconds)
             async with self.busy:
-                with suppress(TimeoutError):  # the server does not answer for a fragment that has just gone
-                    await self._rerun(fragment, polled=True, patience=2)
+                if self._polls(fragment):
+                    with suppress(TimeoutError):  # the server does not answer for a fragment that has just gone
+                        await self._rerun(fragment, polled=True, patience=2)
+
+    def _polls(self, fragment: str) -> bool:
+        """Whether the task that asks is still the one that polls this fragment."""
+        return self.polls.get(fragment) is asyncio.current_task()
 
     async def _rerun(
         self, fragment: str = "", *, polled: bool = False, page: str = "", trigger: str = "", patience: float = 60

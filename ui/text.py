@@ -28,9 +28,9 @@ COOKIE = "ten_steps_language"
 
 _SECTION = re.compile(r"^# ([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)[ \t]*$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_PARTICLES = re.compile(r"([\d%가-힣])([\])*]*)(은/는|이/가|을/를|과/와|으로/로)")
+_PARTICLES = re.compile(r"([\d%가-힣⁰¹²³⁴⁵⁶⁷⁸⁹])([\])*]*)(은/는|이/가|을/를|과/와|으로/로)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_CLOSED = "013678"  # digits whose Korean names end in a consonant: 영 일 삼 육 칠 팔
+_CLOSED = "013678⁰¹²³⁴⁵⁶⁷⁸⁹"  # what ends in a consonant in Korean: 영 일 삼 육 칠 팔, and every power, as …제곱
 _APART = re.compile(r"(\$[^$]*\$|`[^`]*`)")  # formulas and code within a text
 _EQUAL = re.compile(r"(?<=\w) = (?=[−\d])")
 _CLINGS = re.compile(r"([%)][\])*]*)(?=[가-힣])")

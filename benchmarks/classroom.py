@@ -111,7 +111,7 @@ class Student:
             self.polls.pop(fragment).cancel()
 
     async def _ask_again(self, fragment: str, seconds: float) -> None:
-        while self._polls(fragment):  # to be cancelled is not enough: wait_for forgets it where the answer comes as well
+        while self._polls(fragment):  # wait_for forgets that it was cancelled where the answer comes as well
             await asyncio.sleep(seconds)
             async with self.busy:
                 if self._polls(fragment):

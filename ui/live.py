@@ -11,9 +11,8 @@ without that import, lets the run be found again after a change of page.
 A run that was interrupted, by the end of its server or because everybody had gone, is offered in its place with the
 settings that it had, by the note that is kept with it.
 
-The page is polled only while a run goes on, or while another who watches may go on with it, and the poll is the
-person's sign of life. Everything shown is a snapshot: the newest, or (`held`) while a presenter has frozen the screen
-the one that stood there then.
+The page is polled only while a run goes on, and the poll is the person's sign of life. Everything shown is a snapshot:
+the newest, or (`held`) while a presenter has frozen the screen the one that stood there then.
 """
 
 from __future__ import annotations
@@ -78,19 +77,14 @@ def watch(
     `kind` picks the words: "training" or "measuring" (`live.<kind>.start` and others in ui.toml).
     """
     shot = held(name, _snapshot(name, config_key))
-    followed = _followed(shot)
-    panel = st.fragment(_panel, run_every=every if followed else None)
-    panel(name, make_config, draw, config_key, kind, followed)
+    running = shot is not None and shot.status in ACTIVE
+    panel = st.fragment(_panel, run_every=every if running else None)
+    panel(name, make_config, draw, config_key, kind, running)
     return shot
 
 
-def _followed(shot: Any) -> bool:
-    """Whether to look again and again: a run goes on, or somebody else may go on with one that was stopped."""
-    return shot is not None and (shot.status in ACTIVE or shot.status == "stopped" and shot.watchers > 1)
-
-
 def last() -> dict[str, Any]:
-    """What the places of this page showed last, while the page is open: thirty people's pictures would be gigabytes."""
+    """What the places of this page showed last, while the page is open: thirty people's pictures are gigabytes."""
     page, kept = st.session_state.get(links.PAGE), st.session_state.get(LAST)
     if kept is None or kept[0] != page:
         kept = st.session_state[LAST] = (page, {})
@@ -108,13 +102,13 @@ def held(name: str, shot: Any) -> Any:
 
 
 def _panel(
-    name: str, make_config: Callable, draw: Callable, config_key: str | None, kind: str, was_followed: bool
+    name: str, make_config: Callable, draw: Callable, config_key: str | None, kind: str, was_running: bool
 ) -> None:
     shot = held(name, _snapshot(name, config_key))
-    followed = _followed(shot)
-    if followed and _joined(name, shot):
+    running = shot is not None and shot.status in ACTIVE
+    if running and _joined(name, shot):
         _jobs().runner().seen(watcher())
-    if followed != was_followed:  # begin or end polling: the fragment has to be made anew
+    if running != was_running:  # begin or end polling: the fragment has to be made anew
         st.rerun()
     left = _interrupted(name) if shot is None else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{name}.live"):

@@ -32,7 +32,6 @@ _PARTICLES = re.compile(r"([\d%가-힣⁰¹²³⁴⁵⁶⁷⁸⁹])([\])*]*)(은
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CLOSED = "013678⁰¹²³⁴⁵⁶⁷⁸⁹"  # what ends in a consonant in Korean: 영 일 삼 육 칠 팔, and every power, as …제곱
 _APART = re.compile(r"(\$[^$]*\$|`[^`]*`)")  # formulas and code within a text
-_EQUAL = re.compile(r"(?<=\w) = (?=[−\d])")
 _CLINGS = re.compile(r"([%)][\])*]*)(?=[가-힣])")
 _COLOURED = re.compile(r":(" + "|".join(colours.ROLES) + r")\[([^\]]*)\]")
 
@@ -144,10 +143,10 @@ def prose(body: str, *, small: bool = False) -> None:
 
 
 def _held(body: str) -> str:
-    """The text with marks where a browser must not end a line: in "t = 5", and before a particle."""
+    """The text with marks where a browser must not end a line: before a particle."""
     parts = _APART.split(body)  # words, formula, words, …
     for k in range(0, len(parts), 2):
-        parts[k] = _CLINGS.sub("\\1\u2060", _EQUAL.sub("\u00a0=\u00a0", parts[k]))
+        parts[k] = _CLINGS.sub("\\1\u2060", parts[k])
         if k and parts[k] and "가" <= parts[k][0] <= "힣":
             parts[k] = "\u2060" + parts[k]
     return "".join(parts)

@@ -38,6 +38,7 @@ from core.point_vae import PointVAEConfig, PointVAERun
 from core.run import Config
 from core.scene_run import SceneRun
 from core.scenes.diffusion_theory_back import Ends, Walks
+from core.scenes.diffusion_theory_forward import OneNumber, Ways
 from core.scenes.em import ManyStarts
 from core.scenes.em_more import HowMany
 from core.scenes.guidance_edit import Fill, Redraw, Turning
@@ -73,6 +74,8 @@ CONFIGS = [
     MistakeRun("root"),
     Walks(),
     Ends(),
+    Ways(),
+    OneNumber(),
     ManyStarts(),
     HowMany(),
     Redraw("m", STROKES),

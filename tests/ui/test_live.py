@@ -191,12 +191,3 @@ def test_the_last_pictures_of_a_page_are_let_go_with_it(monkeypatch):
     assert live.last() == {}
     state[links.PAGE] = "em"
     assert live.last() == {}, "it is worked out or fetched again"
-
-
-@pytest.mark.parametrize(
-    ("status", "watchers", "followed"),
-    [("running", 1, True), ("waiting", 1, True), ("stopped", 1, False), ("stopped", 2, True), ("done", 2, False)],
-)
-def test_a_stopped_run_is_followed_while_another_may_go_on_with_it(status, watchers, followed):
-    shot = jobs.Snapshot("k", "", status, None, None, "", watchers, "ann", 1, 0.0)
-    assert live._followed(shot) is followed and not live._followed(None)

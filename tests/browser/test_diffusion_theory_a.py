@@ -55,7 +55,7 @@ def test_a_photograph_drowns_in_noise_and_comes_back(show):
     plane(page, FORWARD).locator("[data-do=forward]").click()
     expect(plane(page, FORWARD)).to_have_attribute("data-frame", "4", timeout=SLOW)
     assert all(canvas.evaluate("c => c.toDataURL()") != old for canvas, old in zip(both, before, strict=True))
-    says(page, r"t = 200\(전체 1000\)에서")
+    says(page, r"t = 200\(전체 1000\)\u2060?에서")
     page.keyboard.press("Home")
     expect(plane(page, FORWARD)).to_have_attribute("data-frame", "0", timeout=SLOW)
     says(page, "t = 0에는 아직")

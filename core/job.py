@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from core.kept import Checkpoint
 
+ACTIVE = ("waiting", "running")
+
 
 class RunConfig(Protocol):
     """What to run, as plain data: a frozen dataclass. `short` is for a few seconds of work.
@@ -71,7 +73,7 @@ class Run:
 
     @property
     def active(self) -> bool:
-        return self.status in ("waiting", "running")
+        return self.status in ACTIVE
 
     def publish(self) -> None:
         self.version += 1

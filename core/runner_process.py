@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from core import plain
-from core.job import RunConfig, Snapshot
+from core.job import ACTIVE, RunConfig, Snapshot
 from core.kept import KeptCheckpoints
 from core.runner import RunnerClosed
 from core.store import user_store
@@ -38,7 +38,6 @@ REMEMBERED = 8  # whole snapshots that the server keeps; of others the child is 
 PATIENCE = 120.0  # seconds that a question may take, the imports of a new child on a slow disk among them
 FRESH = 0.25  # seconds for which the list of active runs holds: every page that is drawn asks for it
 REFUSED = 120.0  # seconds within which a child must have ended twice under a run, for this not to be begun again
-ACTIVE = ("waiting", "running")
 _log = logging.getLogger(__name__)
 
 
@@ -163,7 +162,7 @@ class RunnerProcess:
         """Whether a child has ended under this run twice, of late."""
         with self._lock:
             since = time.monotonic() - REFUSED
-            self._fatal = {key: late for key, times in self._fatal.items() if (late := [t for t in times if t > since])}
+            self._fatal = {k: late for k, times in self._fatal.items() if (late := [t for t in times if t > since])}
             return len(self._fatal.get(key, ())) > 1
 
     def _call(self, method: str, *values: Any, under: str | None = None) -> Any:
@@ -214,8 +213,8 @@ class RunnerProcess:
                 child.kill()
 
     def _give_up(self) -> None:
-        """Let go of the child, and of what was known of its runs but under which it ended."""
-        for key in self._going:
+        """Let go of the child and of what was known of its runs; only under which of them it ended is remembered."""
+        for key in tuple(self._going):  # other threads hear of runs meanwhile
             self._fatal.setdefault(key, []).append(time.monotonic())
         child, self._child, self._shots = self._child, None, {}
         self._active, self._going = None, set()

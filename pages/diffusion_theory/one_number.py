@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.scenes.diffusion_theory_forward import BINS, CHAINS, PUPIL, OneNumber, kind
 from pages import working
-from ui import text
+from ui import live, text
 from ui.plane import Axis, Bars, Curve, Density, Normal, Panel, Paths, Rule, plane
 
 ID = "diffusion_theory.forward"
@@ -47,8 +47,8 @@ def draw(ways: working.Answer, frame: int, x: float, y: float, edge: float) -> N
     wanted = OneNumber(x0, **asdict(ways.scene))
     found, shot = working.answer(wanted, NUMBER, OneNumber(PUPIL))
     if found is not None:
-        known = st.session_state.get(PLACE, place)  # that of the last number, as long as it is shown
-        place = st.session_state[PLACE] = place if found.fresh else known
+        last = live.last()  # the place of the last number, as long as that is shown
+        place = last[PLACE] = place if found.fresh else last.get(PLACE, place)
         with st.container(key=f"{NUMBER}_stage" if found.fresh else f"{NUMBER}_stage_stale"):
             _both(found.scene, found.arrays, float(ways.arrays["t"][frame] / ways.scene.T), place)
     working.waiting(wanted, shot, found)

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import catalogue, code, links, presenter, room, saving, text, vote, wire
+from ui import catalogue, code, links, live, presenter, room, saving, text, vote, wire
 from ui.links import Setting
 
 
@@ -74,13 +74,14 @@ class Chapter:
                 )
                 head.subheader(title, anchor=False, width="stretch")
             else:
-                # once a setting was changed it starts open, and stays so: another start would make it a new expander
+                # with changed settings it starts open; one that was opened by hand, or has begun so, keeps its start:
+                # another one would make it a new expander, in which the keyboard's place and a drag are lost
+                seen = live.last().setdefault(f"{experiment_id}.fold", {"open": False, "begun": False})
                 changed = bool(links.query(settings, only_changed=True))
-                begun = st.session_state[f"{experiment_id}.begun"] = (
-                    st.session_state.get(f"{experiment_id}.begun", False) or changed
-                )
-                body = body.expander(title, expanded=begun, key=f"{experiment_id}.fold", on_change="rerun")
+                seen["begun"] = seen["begun"] or changed and not seen["open"]
+                body = body.expander(title, expanded=seen["begun"], key=f"{experiment_id}.fold", on_change="rerun")
                 is_open = bool(body.open)
+                seen["open"] = seen["open"] or is_open
                 head = body.container(horizontal=True, horizontal_alignment="right", gap="small")
             with body:
                 if is_open:

@@ -45,6 +45,8 @@ def draw(page: chapter.Chapter) -> None:
             },
         )
         _drawn()
+        page.code("core/digit_mlp.py", "DigitMLP", "cross_entropy", "train_digits")
+        page.code("core/drawing.py", "as_digit", "ink")
 
 
 def config() -> Any:

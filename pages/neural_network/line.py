@@ -76,6 +76,8 @@ def draw(page: chapter.Chapter) -> None:
                 "single": home | {COUNT: 1},
             },
         )
+        page.derivation("neural_network.squared_error")
+        page.code("core/regression.py", "gradient", "least_squares", "descend_line")
 
 
 def _picture(settings: LineScene, arrays: Mapping[str, np.ndarray]) -> None:

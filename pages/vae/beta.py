@@ -45,6 +45,8 @@ def draw(page: chapter.Chapter) -> None:
         _rows(a, betas, reading)
         _sentences(a, row, reading)
         controls.presets(ID, {"one_unit": {CHOSEN: "16"}, "book": {CHOSEN: "4", READING: "std"}})
+        page.derivation("vae.dial")
+        page.code("core/vae_dial.py", "use", "beta_loss", "dial_constant")
 
 
 def _std(beta: float) -> float:

@@ -51,6 +51,8 @@ def draw(page: chapter.Chapter) -> None:
             return
         controls.presets(ID, {"one": {K: 1}, "ten": {K: 10}, "all": {K: 5_000, IMAGES: "12"}})
         _figures(known)
+        page.derivation("vae.importance")
+        page.code("core/vae_bound.py", "bound_by_count", "weights_of")
 
 
 def _run(key: str, k: int, known: dict[str, dict]) -> None:

@@ -70,11 +70,14 @@ def test_a_link_opens_the_fold_that_it_names_and_then_leaves_the_page_where_it_i
     page.wait_for_timeout(300)
     stands, before = main.evaluate("m => m.scrollTop"), page.url
     assert page.evaluate(there) < -40
+    fold = "document.querySelector('.st-key-experiment-likelihood-estimators details').marked"
+    page.evaluate(f"{fold} = true")
     preset.click()
     page.wait_for_url(lambda url: url != before)
     at_rest(page)
     page.wait_for_timeout(600)
     assert main.evaluate("m => m.scrollTop") == stands
+    assert page.evaluate(fold) is True, "the first change made a new fold, in which focus and drags are lost"
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as without https
     copy.click()
     page.get_by_text("Link copied.").wait_for()

@@ -53,7 +53,7 @@ PAGES = (
     "guidance_pulled",
 )
 FORMAT = 1  # part of every key: what was kept by another version is not looked at
-MOST_BYTES = 200_000_000  # of arrays that are remembered, all sessions together
+MOST_BYTES = 64_000_000  # of arrays that are remembered, all sessions together
 
 _log = logging.getLogger(__name__)
 
@@ -116,8 +116,11 @@ def at_hand(scene: Scene) -> Mapping[str, np.ndarray] | None:
 
 
 def remember(scene: Scene, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Keeps what was worked out in memory for whoever asks next; the same arrays, read-only."""
-    found = {name: np.asarray(values) for name, values in arrays.items()}
+    """Keeps what was worked out in memory for whoever asks next; returns it, read-only.
+
+    Copied, since an array may be a few rows of a large one, all of which a view would hold in memory.
+    """
+    found = {name: np.asarray(values).copy() for name, values in arrays.items()}
     for array in found.values():
         array.flags.writeable = False
     _remembered.put(scene, found)

@@ -138,8 +138,8 @@ class Chapter:
         lines = text.formulas(page).get(formula_id)
         if not lines:
             raise text.WordsError(f"content/formulas/{page}.toml has no formula {formula_id!r}")
-        with st.expander(t.words(f"{name}.title"), icon=":material/function:", expanded=open):
-            for line in lines:
+        with _fold(t.words(f"{name}.title"), ":material/function:", f"{name}.derivation", open) as is_open:
+            for line in lines if is_open else ():
                 with st.container(key=f"line-{name}.{line.id}", gap=None):
                     st.latex(text.coloured(line.tex))
                     text.prose(t.words(f"{name}.{line.id}"), small=True)
@@ -153,9 +153,11 @@ class Chapter:
         title = f"{t.label('code.trained' if trained else 'code.title')} · " + ", ".join(
             f"`{name.rpartition('.')[2]}`" for name in names
         )
-        with st.expander(title, icon=":material/code:"):
-            st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
-            code.show(code.read(path, names), highlight)
+        source, place = code.read(path, names), "-".join((path, *names, *highlight))
+        with _fold(title, ":material/code:", f"{self.id}.code.{place}") as is_open:
+            if is_open:
+                st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
+                code.show(source, highlight)
 
     def prediction(
         self, name: str, options: Sequence[str], answer: Callable[[], tuple[str, Mapping[str, object]]]
@@ -203,6 +205,13 @@ class Chapter:
                 st.subheader(t.label("next.title"), anchor=False)
                 text.prose(t.words(f"{self.id}.page.next"))
                 _onward(step.id)
+
+
+@contextmanager
+def _fold(title: str, icon: str, key: str, open: bool = False) -> Iterator[bool]:
+    """A fold, and whether it is open: what is in it is made and sent only then, or it would be two fifths of a page."""
+    with st.expander(title, icon=icon, expanded=open, key=key, on_change="rerun") as fold:
+        yield bool(fold.open)
 
 
 def _onward(step_id: str) -> None:

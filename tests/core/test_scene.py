@@ -90,6 +90,11 @@ def test_memory_is_bounded(folder, monkeypatch):
     assert len(scene.shown(Powers(1.0, 40))["powers"]) == 40
 
 
+def test_a_few_rows_do_not_hold_all_of_a_large_array_in_memory():
+    found = scene.remember(Powers(), {"rows": np.zeros((1000, 1000))[:2]})["rows"]
+    assert found.base is None and scene._remembered.bytes == found.nbytes == 16_000
+
+
 @pytest.mark.parametrize("page", scene.PAGES)
 def test_a_page_of_scenes_has_plain_settings_and_needs_no_torch_to_be_read(page):
     module = import_module(f"core.scenes.{page}")

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import jobs
-from tests.pages.apptest import ROOT, SHELL, said, script, visitor
+from tests.pages.apptest import ROOT, SHELL, run, said, script, tables, visitor
 from ui import catalogue, text
 
 STEPS = [page for page in catalogue.pages() if page.number]
@@ -55,6 +55,27 @@ def test_the_title_and_every_experiment_are_there(page, language):
             assert any(key.endswith(f"-{experiment.id}.link") for key in components(at)) == experiment.star
         if experiment.id not in ("diffusion_model.train", "overview.ladder"):  # drawn with tables and a chart
             assert bool(drawn) == experiment.star, experiment.id
+
+
+@every(STEPS)
+@pytest.mark.parametrize("language", text.languages())
+def test_a_derivation_and_code_come_when_they_are_opened(page, language):
+    at = visitor(page.id)(language=language)
+    keys = [fold.proto.id.split("-", 2)[2] for fold in at.expander if fold.proto.id]
+    lines = [line for key in keys if key.endswith(".derivation") for line in _lines(key)]
+    code = [key for key in keys if ".code." in key]
+    closed = len(at.latex), tables(at).count("<pre")
+    for key in keys:
+        at.session_state[key] = key.endswith(".derivation") or key in code
+    run(at)
+    shown = "\n".join(x.value for x in at.latex)
+    assert lines and all(text.coloured(line) in shown for line in lines)
+    assert code and (len(at.latex), tables(at).count("<pre")) == (closed[0] + len(lines), closed[1] + len(code))
+
+
+def _lines(key: str) -> list[str]:
+    page, _, formula = key.removesuffix(".derivation").partition(".")
+    return [line.tex for line in text.formulas(page)[formula]]
 
 
 PAINT = f"""

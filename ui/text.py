@@ -32,6 +32,7 @@ _PARTICLES = re.compile(r"([\d%가-힣⁰¹²³⁴⁵⁶⁷⁸⁹])([\])*]*)(은
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CLOSED = "013678⁰¹²³⁴⁵⁶⁷⁸⁹"  # what ends in a consonant in Korean: 영 일 삼 육 칠 팔, and every power, as …제곱
 _APART = re.compile(r"(\$[^$]*\$|`[^`]*`)")  # formulas and code within a text
+ONE_PIECE = 50  # characters of a formula that no line end parts from its particle
 _CLINGS = re.compile(r"([%)][\])*]*)(?=[가-힣])")
 _COLOURED = re.compile(r":(" + "|".join(colours.ROLES) + r")\[([^\]]*)\]")
 
@@ -143,12 +144,20 @@ def prose(body: str, *, small: bool = False) -> None:
 
 
 def _held(body: str) -> str:
-    """The text with marks where a browser must not end a line: before a particle."""
+    """The text with marks where a browser must not end a line: before a particle.
+
+    After a formula, which is a box to the browser, the mark alone does not hold: the two become one piece, unless the
+    formula is as long as a line may be.
+    """
     parts = _APART.split(body)  # words, formula, words, …
     for k in range(0, len(parts), 2):
         parts[k] = _CLINGS.sub("\\1\u2060", parts[k])
         if k and parts[k] and "가" <= parts[k][0] <= "힣":
-            parts[k] = "\u2060" + parts[k]
+            mark, before = "\u2060", parts[k - 1]
+            if before.startswith("$") and len(before) <= ONE_PIECE:
+                parts[k - 1], mark = f'<span class="held">{before}', f"{parts[k][0]}</span>"
+                parts[k] = parts[k][1:]
+            parts[k] = mark + parts[k]
     return "".join(parts)
 
 

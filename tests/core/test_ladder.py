@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import data, ladder, rungs
+from core import data, data_files, ladder, rungs
 from core.data import Images
 from core.ladder import LadderConfig
 from core.metrics import energy_distance, frechet_distance
@@ -99,6 +99,24 @@ def test_a_climb_is_kept_and_read_without_loss(quick, tmp_path):
         for name in ("step", "variant", "parameters", "training", "trained_on", "sampling", "distances", "frechet"):
             assert getattr(mine, name) == getattr(theirs, name)
     assert ladder.kept(LadderConfig("moons", 41), tmp_path) is None
+
+
+@pytest.mark.parametrize("config", ladder.recorded(), ids=lambda config: config.dataset)
+def test_what_ships_has_every_rung(config):
+    found = ladder.kept(config)
+    assert [(r.step, r.variant) for r in found.rungs] == list(ladder.RUNGS["images" if config.images else "points"])
+    assert all(len(r.distances) == len(found.floors) == len(config.seeds) for r in found.rungs)
+
+
+def test_data_that_are_not_here_are_said_and_the_other_climbs_go_on(quick, monkeypatch, capsys, tmp_path):
+    def away(name: str, split: str) -> Images:
+        raise data_files.DataError("Clothes are not here.")
+
+    monkeypatch.setattr(data, "images", away)
+    monkeypatch.setattr(ladder, "keep", lambda state, config: config.dataset)
+    assert ladder.main(["fashion_mnist", "moons"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "moons\n" and said.err == "Clothes are not here.\n"
 
 
 def test_a_model_that_is_not_here_leaves_its_rung_out(quick, monkeypatch):

@@ -109,7 +109,9 @@ def test_korean_particles_follow_the_number_before_them(written, read):
 @pytest.mark.parametrize(
     ("written", "held"),
     [
-        ("97%가 :data[(맞음)]은 $x = 5$입니다 `t = 5`", "97%_가 :data[(맞음)]_은 $x = 5$_입니다 `t = 5`"),
+        ("97%가 :data[(맞음)]은 `t = 5`입니다 `t = 5`", "97%_가 :data[(맞음)]_은 `t = 5`_입니다 `t = 5`"),
+        ("$x = 5$입니다 $y$.", '<span class="held">$x = 5$입</span>니다 $y$.'),
+        (f"${'x + ' * 20}$은", f"${'x + ' * 20}$_은"),
         ("1 $ 와 2%는", "1 $ 와 2%_는"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pages.diffusion_model import common
-from ui import text
 
 
 def answer() -> tuple[str, dict[str, object]]:
@@ -19,4 +18,4 @@ def answer() -> tuple[str, dict[str, object]]:
         exact, learned, T = noise_losses(model.key)
     except StoreError:  # the file was damaged since the page listed it
         return "no", {"exact": "–", "learned": "–", "T": model.T}
-    return "no", {"exact": text.number(exact, 4), "learned": text.number(learned, 4), "T": T}
+    return "no", {"exact": f"{exact:.4f}", "learned": f"{learned:.4f}", "T": T}

@@ -11,6 +11,8 @@ import importlib
 import sys
 import threading
 
+from core.allocator import few_arenas
+
 PATIENCE = 20.0  # seconds to wait for a first visitor
 MODULES = ("torch", "core.device", "core.jobs")
 # Objects that Python makes before it looks for garbage among the young. A page's script makes thousands that know each
@@ -27,6 +29,7 @@ def begin() -> None:
     if not _started.is_set():
         _started.set()
         gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+        few_arenas()
         importlib.import_module("core.jobs").work_apart()
         threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 

@@ -138,11 +138,14 @@ class Chapter:
         lines = text.formulas(page).get(formula_id)
         if not lines:
             raise text.WordsError(f"content/formulas/{page}.toml has no formula {formula_id!r}")
-        with _fold(t.words(f"{name}.title"), ":material/function:", f"{name}.derivation", open) as is_open:
-            for line in lines if is_open else ():
+
+        def draw() -> None:
+            for line in lines:
                 with st.container(key=f"line-{name}.{line.id}", gap=None):
                     st.latex(text.coloured(line.tex))
                     text.prose(t.words(f"{name}.{line.id}"), small=True)
+
+        _fold(t.words(f"{name}.title"), ":material/function:", f"{name}.derivation", draw, open)
 
     def code(self, path: str, *names: str, highlight: Sequence[str] = (), trained: bool = False) -> None:
         """The source of functions or classes of a file, folded; lines that contain a text of `highlight` are marked.
@@ -154,10 +157,12 @@ class Chapter:
             f"`{name.rpartition('.')[2]}`" for name in names
         )
         source, place = code.read(path, names), "-".join((path, *names, *highlight))
-        with _fold(title, ":material/code:", f"{self.id}.code.{place}") as is_open:
-            if is_open:
-                st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
-                code.show(source, highlight)
+
+        def draw() -> None:
+            st.caption(f"`{path}` · {', '.join(f'`{n}`' for n in names)}")
+            code.show(source, highlight)
+
+        _fold(title, ":material/code:", f"{self.id}.code.{place}", draw)
 
     def prediction(
         self, name: str, options: Sequence[str], answer: Callable[[], tuple[str, Mapping[str, object]]]
@@ -207,11 +212,12 @@ class Chapter:
                 _onward(step.id)
 
 
-@contextmanager
-def _fold(title: str, icon: str, key: str, open: bool = False) -> Iterator[bool]:
-    """A fold, and whether it is open: what is in it is made and sent only then, or it would be two fifths of a page."""
+@st.fragment
+def _fold(title: str, icon: str, key: str, draw: Callable[[], None], open: bool = False) -> None:
+    """What is read once, folded: made and sent when it is opened, or it would be two fifths of every redrawing."""
     with st.expander(title, icon=icon, expanded=open, key=key, on_change="rerun") as fold:
-        yield bool(fold.open)
+        if fold.open:
+            draw()
 
 
 def _onward(step_id: str) -> None:

@@ -54,7 +54,8 @@ def test_a_photograph_drowns_in_noise_and_comes_back(show):
     before = [canvas.evaluate("c => c.toDataURL()") for canvas in both]
     plane(page, FORWARD).locator("[data-do=forward]").click()
     expect(plane(page, FORWARD)).to_have_attribute("data-frame", "4", timeout=SLOW)
-    assert all(canvas.evaluate("c => c.toDataURL()") != old for canvas, old in zip(both, before, strict=True))
+    for canvas, old in zip(both, before, strict=True):  # painted in the next frame
+        page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[canvas.element_handle(), old])
     says(page, r"t = 200\(전체 1000\)\u2060?에서")
     page.keyboard.press("Home")
     expect(plane(page, FORWARD)).to_have_attribute("data-frame", "0", timeout=SLOW)

@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from core import plain
-from core.allocator import few_arenas
 from core.job import ACTIVE, RunConfig, Snapshot
 from core.kept import KeptCheckpoints
 from core.runner import RunnerClosed
@@ -289,7 +288,6 @@ def _read(pipe: BinaryIO) -> bytes:
 
 def main() -> NoReturn:
     """The child: answers until its standard input closes, or it is told to end; then keeps what there is."""
-    few_arenas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from ui import text
+
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = "diffusion_model.samplers.calls"
 SCALE = "diffusion_model.denoise.scale"
@@ -82,6 +84,22 @@ def test_a_link_opens_the_fold_that_it_names_and_then_leaves_the_page_where_it_i
     copy.click()
     page.get_by_text("Link copied.").wait_for()
     assert copy.evaluate("b => b.getRootNode().activeElement === b"), "the keyboard has lost its place"
+
+
+def test_a_derivation_comes_when_it_is_opened_and_nothing_else_is_drawn(base, visit, at_rest):
+    page, sizes = visit(f"{base}/likelihood?lang=en"), []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame))))
+    page.reload()
+    at_rest(page)
+    fold = page.locator("details", has_text=text.Words("en").words("likelihood.log.title"))
+    summary = fold.locator("summary")
+    assert fold.locator(".katex").count() == 0
+    sizes.clear()
+    summary.press("Enter")
+    fold.locator(".katex").first.wait_for()
+    at_rest(page)
+    assert sum(sizes) < 20_000, "the page was drawn anew"  # 7 kB for the fold, 41 kB for a page already seen
+    assert summary.evaluate("s => document.activeElement === s"), "the keyboard has lost its place"
 
 
 def test_the_choice_of_a_language_holds_over_the_next_link(base, visit):

@@ -108,7 +108,7 @@ def test_what_ships_has_every_rung(config):
     assert all(len(r.distances) == len(found.floors) == len(config.seeds) for r in found.rungs)
 
 
-def test_data_that_are_not_here_are_said_and_the_other_climbs_go_on(quick, monkeypatch, capsys, tmp_path):
+def test_data_that_are_not_here_are_said_and_the_other_climbs_go_on(quick, monkeypatch, capsys):
     def away(name: str, split: str) -> Images:
         raise data_files.DataError("Clothes are not here.")
 
